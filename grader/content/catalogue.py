@@ -1,0 +1,137 @@
+"""The exercises of one or more content roots: found by name, read one by one, put in the order of learning."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from grader.content.exercise import Exercise
+from grader.content.folders import ignored
+from grader.content.order import after_place, cycle_error, find_cycle
+from grader.content.place import Place, did_you_mean, shown
+from grader.content.schema import load_exercise
+from grader.errors import ContentError, Text, UnknownName, UsageError
+
+EXERCISES = "exercises"
+SOLUTIONS = "solutions"
+# solutions/questions holds the questions' rubrics
+_NOT_EXERCISES = frozenset({"questions"})
+
+
+def builtin_root() -> Path:
+    """Where the kit's own exercises stand: beside the package in a checkout, else in the installation's share folder.
+
+    Hidden files are never below site-packages, which a submission may read.
+    """
+    package = Path(__file__).resolve().parent.parent
+    installed = Path(sys.prefix, "share", "practice")
+    # the last one: `pip install --user`, and Debian's /usr/local
+    for root in (package.parent, installed, Path(*package.parts[:-4], "share", "practice")):
+        if _is_root(root):
+            return root
+    return installed
+
+
+def _is_root(path: Path) -> bool:
+    return (path / EXERCISES).is_dir() and (path / SOLUTIONS).is_dir()
+
+
+class Catalogue:
+    """The exercises below `roots`. Nothing is kept in memory: an edited file counts at the next call."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        """UsageError for a root that does not hold exercises/ and solutions/."""
+        self.roots = tuple(dict.fromkeys(root.absolute() for root in roots))
+        for root in self.roots:
+            if not _is_root(root):
+                raise UsageError(
+                    Text(f"{shown(root)}: holds no exercises", f"{shown(root)}：里面没有练习"),
+                    Text(
+                        "name a folder that has exercises/ and solutions/",
+                        "请给出含有 exercises/ 和 solutions/ 的文件夹",
+                    ),
+                )
+
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all exercises, broken ones too, sorted. No file is read."""
+        return tuple(sorted({name for root in self.roots for name in _folder_names(root)}))
+
+    def get(self, id: str) -> Exercise:
+        """One exercise; no other is read. UnknownName, or ContentError when its files are wrong."""
+        homes = [root for root in self.roots if id in _folder_names(root)]
+        if not homes:
+            raise self._unknown(id)
+        if len(homes) > 1:
+            first, second = (root / EXERCISES / id for root in homes[:2])
+            raise Place(second).error(
+                Text(f"{shown(first)} has the same id", f"与 {shown(first)} 的 id 相同"),
+                Text("rename one of the two", "请给其中一个改名"),
+            )
+        exercise = load_exercise(homes[0] / EXERCISES / id, homes[0] / SOLUTIONS / id)
+        if exercise.after:
+            known = self.ids()
+            for name in exercise.after:
+                if name not in known:
+                    raise after_place(exercise).error(
+                        Text(f"there is no exercise '{name}'", f"没有练习 '{name}'"),
+                        did_you_mean(name, known, Text("remove it", "请删掉")),
+                    )
+        return exercise
+
+    def all(self) -> tuple[list[Exercise], list[ContentError]]:
+        """Every sound exercise, sorted by id, and what is wrong with the others.
+
+        Exercises that wait for each other are not sound: one error names them all.
+        """
+        exercises, errors = [], []
+        for id in self.ids():
+            try:
+                exercises.append(self.get(id))
+            except ContentError as error:
+                errors.append(error)
+        while cycle := find_cycle(exercises):
+            errors.append(cycle_error(cycle))
+            exercises = [exercise for exercise in exercises if exercise not in cycle]
+        return exercises, errors
+
+    def resolve(self, name: str) -> str:
+        """The id that was meant: 'self-attention', 'Self Attention' and 'self_att' are self_attention. UnknownName."""
+        ids = self.ids()
+        plain = re.sub(r"[-\s]+", "_", name.strip().lower())
+        for candidate in (name, plain):
+            if candidate in ids:
+                return candidate
+        matches = [id for id in ids if plain and id.startswith(plain)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            listed = ", ".join(matches)
+            raise UnknownName(
+                Text(f"'{name}' could be {listed}", f"'{name}' 可能是 {listed}"),
+                Text("write more of the name", "请把名字写全一些"),
+            )
+        raise self._unknown(name)
+
+    def _unknown(self, name: str) -> UnknownName:
+        plain = re.sub(r"[-\s]+", "_", name.strip().lower())
+        listing = Text("`practice list` shows all", "`practice list` 列出全部练习")
+        return UnknownName(
+            Text(f"there is no exercise '{name}'", f"没有练习 '{name}'"), did_you_mean(plain, self.ids(), listing)
+        )
+
+
+def _folder_names(root: Path) -> set[str]:
+    """Names of the folders that hold something, in either half: a half alone is an exercise with an error."""
+    return {
+        folder.name
+        for half in (EXERCISES, SOLUTIONS)
+        for folder in (root / half).iterdir()
+        if folder.name not in _NOT_EXERCISES and not ignored(folder) and _holds_something(folder)
+    }
+
+
+def _holds_something(folder: Path) -> bool:
+    # a change of branch leaves folders behind with nothing but byte code in them
+    return folder.is_dir() and any(not ignored(path) for path in folder.iterdir())
