@@ -4,6 +4,7 @@ from grader.content.catalogue import Catalogue, builtin_root
 from grader.content.exercise import RETURNS, TOPICS, Entry, Exercise, Limits, Method, Returns, Topic
 from grader.content.folders import version
 from grader.content.order import learning_order
+from grader.content.scaffold import scaffold
 from grader.content.schema import load_exercise
 from grader.content.statements import Statement, lint, statement
 
@@ -22,6 +23,7 @@ __all__ = [
     "learning_order",
     "lint",
     "load_exercise",
+    "scaffold",
     "statement",
     "version",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grader.content.exercise import Exercise
-from grader.content.folders import ignored
+from grader.content.folders import holds_something, ignored
 from grader.content.order import after_place, cycle_error, find_cycle
 from grader.content.place import Place, did_you_mean, shown
 from grader.content.schema import load_exercise
@@ -17,7 +17,7 @@ from grader.errors import ContentError, Text, UnknownName, UsageError
 EXERCISES = "exercises"
 SOLUTIONS = "solutions"
 # solutions/questions holds the questions' rubrics
-_NOT_EXERCISES = frozenset({"questions"})
+NOT_EXERCISES = frozenset({"questions"})
 
 
 def builtin_root() -> Path:
@@ -128,10 +128,5 @@ def _folder_names(root: Path) -> set[str]:
         folder.name
         for half in (EXERCISES, SOLUTIONS)
         for folder in (root / half).iterdir()
-        if folder.name not in _NOT_EXERCISES and not ignored(folder) and _holds_something(folder)
+        if folder.name not in NOT_EXERCISES and not ignored(folder) and holds_something(folder)
     }
-
-
-def _holds_something(folder: Path) -> bool:
-    # a change of branch leaves folders behind with nothing but byte code in them
-    return folder.is_dir() and any(not ignored(path) for path in folder.iterdir())

@@ -19,6 +19,11 @@ def ignored(path: Path) -> bool:
     return path.name.startswith(".") or path.name == "__pycache__"
 
 
+def holds_something(folder: Path) -> bool:
+    """Whether it is a folder with content: a change of branch leaves folders behind with only byte code in them."""
+    return folder.is_dir() and any(not ignored(path) for path in folder.iterdir())
+
+
 def content_files(folder: Path) -> Iterator[Path]:
     """All files below a folder, in the order of their names."""
     for path in sorted(folder.iterdir()):
