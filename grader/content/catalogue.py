@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from grader.content.exercise import Exercise
-from grader.content.folders import holds_something, ignored
-from grader.content.order import after_place, cycle_error, find_cycle
+from grader.content.folders import holds_something, listed
 from grader.content.place import Place, did_you_mean, shown
-from grader.content.schema import load_exercise
 from grader.errors import ContentError, Text, UnknownName, UsageError
+
+# The schema and the order are imported by the methods that read files: looking an id up must stay light.
+if TYPE_CHECKING:
+    from grader.content.exercise import Exercise
 
 EXERCISES = "exercises"
 SOLUTIONS = "solutions"
@@ -27,8 +29,11 @@ def builtin_root() -> Path:
     """
     package = Path(__file__).resolve().parent.parent
     installed = Path(sys.prefix, "share", "practice")
-    # the last one: `pip install --user`, and Debian's /usr/local
-    for root in (package.parent, installed, Path(*package.parts[:-4], "share", "practice")):
+    candidates = [package.parent, installed]
+    if len(package.parents) > 3:
+        # PREFIX/lib/python3.X/site-packages/grader, with another PREFIX: `pip install --user`, Debian's /usr/local
+        candidates.append(package.parents[3] / "share" / "practice")
+    for root in candidates:
         if _is_root(root):
             return root
     return installed
@@ -56,39 +61,24 @@ class Catalogue:
 
     def ids(self) -> tuple[str, ...]:
         """The ids of all exercises, broken ones too, sorted. No file is read."""
-        return tuple(sorted({name for root in self.roots for name in _folder_names(root)}))
+        return tuple(self._homes())
 
     def get(self, id: str) -> Exercise:
         """One exercise; no other is read. UnknownName, or ContentError when its files are wrong."""
-        homes = [root for root in self.roots if id in _folder_names(root)]
-        if not homes:
-            raise self._unknown(id)
-        if len(homes) > 1:
-            first, second = (root / EXERCISES / id for root in homes[:2])
-            raise Place(second).error(
-                Text(f"{shown(first)} has the same id", f"与 {shown(first)} 的 id 相同"),
-                Text("rename one of the two", "请给其中一个改名"),
-            )
-        exercise = load_exercise(homes[0] / EXERCISES / id, homes[0] / SOLUTIONS / id)
-        if exercise.after:
-            known = self.ids()
-            for name in exercise.after:
-                if name not in known:
-                    raise after_place(exercise).error(
-                        Text(f"there is no exercise '{name}'", f"没有练习 '{name}'"),
-                        did_you_mean(name, known, Text("remove it", "请删掉")),
-                    )
-        return exercise
+        return self._read(id, self._homes())
 
     def all(self) -> tuple[list[Exercise], list[ContentError]]:
         """Every sound exercise, sorted by id, and what is wrong with the others.
 
         Exercises that wait for each other are not sound: one error names them all.
         """
+        from grader.content.order import cycle_error, find_cycle
+
         exercises, errors = [], []
-        for id in self.ids():
+        homes = self._homes()
+        for id in homes:
             try:
-                exercises.append(self.get(id))
+                exercises.append(self._read(id, homes))
             except ContentError as error:
                 errors.append(error)
         while cycle := find_cycle(exercises):
@@ -99,7 +89,7 @@ class Catalogue:
     def resolve(self, name: str) -> str:
         """The id that was meant: 'self-attention', 'Self Attention' and 'self_att' are self_attention. UnknownName."""
         ids = self.ids()
-        plain = re.sub(r"[-\s]+", "_", name.strip().lower())
+        plain = _plain(name)
         for candidate in (name, plain):
             if candidate in ids:
                 return candidate
@@ -114,19 +104,49 @@ class Catalogue:
             )
         raise self._unknown(name)
 
+    def _homes(self) -> dict[str, list[Path]]:
+        """Each id, sorted, with the roots that have it in either half: a half alone is an exercise with an error."""
+        homes: dict[str, list[Path]] = {}
+        for root in self.roots:
+            folders = [folder for half in (EXERCISES, SOLUTIONS) for folder in listed(root / half)]
+            names = {folder.name for folder in folders if holds_something(folder)}
+            for name in names - NOT_EXERCISES:
+                homes.setdefault(name, []).append(root)
+        return dict(sorted(homes.items()))
+
+    def _read(self, id: str, homes: dict[str, list[Path]]) -> Exercise:
+        from grader.content.schema import load_exercise
+
+        if id not in homes:
+            raise self._unknown(id)
+        first, *others = (root / EXERCISES / id for root in homes[id])
+        if others:
+            raise Place(others[0]).error(
+                Text(f"{shown(first)} has the same id", f"与 {shown(first)} 的 id 相同"),
+                Text("rename one of the two", "请给其中一个改名"),
+            )
+        exercise = load_exercise(first, homes[id][0] / SOLUTIONS / id)
+        _require_known(exercise, homes)
+        return exercise
+
     def _unknown(self, name: str) -> UnknownName:
-        plain = re.sub(r"[-\s]+", "_", name.strip().lower())
+        plain = _plain(name)
         listing = Text("`practice list` shows all", "`practice list` 列出全部练习")
         return UnknownName(
             Text(f"there is no exercise '{name}'", f"没有练习 '{name}'"), did_you_mean(plain, self.ids(), listing)
         )
 
 
-def _folder_names(root: Path) -> set[str]:
-    """Names of the folders that hold something, in either half: a half alone is an exercise with an error."""
-    return {
-        folder.name
-        for half in (EXERCISES, SOLUTIONS)
-        for folder in (root / half).iterdir()
-        if folder.name not in NOT_EXERCISES and not ignored(folder) and holds_something(folder)
-    }
+def _plain(name: str) -> str:
+    return re.sub(r"[-\s]+", "_", name.strip().lower())
+
+
+def _require_known(exercise: Exercise, ids: Collection[str]) -> None:
+    for name in exercise.after:
+        if name not in ids:
+            from grader.content.order import after_place
+
+            raise after_place(exercise).error(
+                Text(f"there is no exercise '{name}'", f"没有练习 '{name}'"),
+                did_you_mean(name, ids, Text("remove it", "请删掉")),
+            )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from grader.content.place import Place
+from grader.content.place import Place, read_bytes
 from grader.errors import ContentError, Text
 
 if TYPE_CHECKING:
@@ -68,20 +68,17 @@ def read_text(path: Path) -> str:
     """The file as text. ContentError when it cannot be read, is not UTF-8, or is very large."""
     place = Place(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise place.error(Text("the file is missing", "缺少这个文件")) from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise place.error(Text(f"cannot be read: {reason}", f"无法读取：{reason}")) from None
+        text = read_bytes(path).decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise place.at(line).error(
             Text("is not UTF-8", "不是 UTF-8 编码"), Text("save it as UTF-8", "请存为 UTF-8")
         ) from None
     if len(text) > MAX_CHARACTERS:
-        limit = f"{MAX_CHARACTERS:,}"
-        raise place.error(Text(f"has more than {limit} characters", f"超过 {limit} 个字符"))
+        raise place.error(
+            Text(f"has more than {MAX_CHARACTERS} characters", f"超过 {MAX_CHARACTERS} 个字符"),
+            Text("shorten it", "请缩短"),
+        )
     return text
 
 
@@ -151,7 +148,10 @@ class _Builder:
                 Text("leave it out", "请去掉它"),
             )
         if depth > MAX_DEPTH:
-            raise here.error(Text(f"is nested deeper than {MAX_DEPTH} levels", f"嵌套超过 {MAX_DEPTH} 层"))
+            raise here.error(
+                Text(f"is nested deeper than {MAX_DEPTH} levels", f"嵌套超过 {MAX_DEPTH} 层"),
+                Text("count the brackets", "请数一数括号"),
+            )
         place = here if place.line is None else place
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(place, bool(event.flow_style), depth)

@@ -44,7 +44,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one submission may use: seconds for one call, MiB above the worker's baseline."""
+    """What one submission may use: seconds for one call, megabytes of memory."""
 
     call_seconds: float = 10.0
     memory_mb: int = 1024

@@ -7,12 +7,17 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from grader.content.document import Mapping, Node, Scalar, Sequence
-from grader.content.place import NOTHING, Place, did_you_mean
+from grader.content.place import Place, did_you_mean
 from grader.errors import ContentError, Text
 
 _Option = TypeVar("_Option", bound=str)
 
 _KINDS = {Scalar: ("a text", "文本"), Sequence: ("a list", "列表"), Mapping: ("keys and values", "若干键值")}
+_REMEDIES = {
+    Scalar: Text("write the value on the line of its key", "请把值写在键的同一行"),
+    Sequence: Text("write [a, b], or [] for none", "请写成 [a, b]，没有就写 []"),
+    Mapping: Text("write one `key: value` a line, indented", "请缩进，每行写一个 `键: 值`"),
+}
 
 
 def fields(node: Node, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Node]:
@@ -55,14 +60,14 @@ def _unknown_key(node: Node, key: str, value: Node, known: list[str]) -> Content
 def mapping(node: Node) -> Mapping:
     """A mapping, whatever its keys."""
     if not isinstance(node, Mapping):
-        raise _other_kind(node, Mapping, Text("write one `key: value` a line, indented", "请缩进，每行写一个 `键: 值`"))
+        raise _other_kind(node, Mapping)
     return node
 
 
 def items(node: Node) -> tuple[Node, ...]:
     """The items of a list, which may be empty."""
     if not isinstance(node, Sequence):
-        raise _other_kind(node, Sequence, Text("write [a, b], or [] for none", "请写成 [a, b]，没有就写 []"))
+        raise _other_kind(node, Sequence)
     return node.items
 
 
@@ -78,12 +83,12 @@ def text(node: Node) -> str:
     return node.value.strip()
 
 
-def _other_kind(node: Node, wanted: type[Scalar | Sequence | Mapping], remedy: Text = NOTHING) -> ContentError:
+def _other_kind(node: Node, wanted: type[Scalar | Sequence | Mapping]) -> ContentError:
     (expected, expected_zh), (found, found_zh) = _KINDS[wanted], _KINDS[type(node)]
     if isinstance(node, Scalar):
         found, found_zh = ("nothing", "空") if node.empty else (f"'{node.value}'", f"'{node.value}'")
     message = Text(f"expected {expected}, found {found}", f"这里应是{expected_zh}，实际是{found_zh}")
-    return node.place.error(message, remedy)
+    return node.place.error(message, _REMEDIES[wanted])
 
 
 def choice(node: Node, options: tuple[_Option, ...]) -> _Option:
@@ -93,9 +98,8 @@ def choice(node: Node, options: tuple[_Option, ...]) -> _Option:
         if option == value:
             return option
     names = ", ".join(f"'{option}'" for option in options)
-    raise node.place.error(
-        Text(f"'{value}' is not one of {names}", f"'{value}' 不是可选值之一：{names}"), did_you_mean(value, options)
-    )
+    message = Text(f"'{value}' is not one of {names}", f"'{value}' 不是可选值之一：{names}")
+    raise node.place.error(message, did_you_mean(value, options, Text("take one of these", "请从中选一个")))
 
 
 def integer(node: Node, low: int, high: int) -> int:
@@ -147,4 +151,5 @@ def names(node: Node, pattern: re.Pattern[str], what: Text, *, least: int = 0) -
 
 
 def _not_a(place: Place, value: str, what: Text) -> ContentError:
-    return place.error(Text(f"'{value}' is not {what.en}", f"'{value}' 不是{what.zh}"))
+    remedy = Text(f"write {what.en}", f"请写{what.zh}")
+    return place.error(Text(f"'{value}' does not fit here", f"'{value}' 不符合要求"), remedy)

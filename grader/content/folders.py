@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from grader.content.exercise import Exercise
-from grader.content.place import Place, did_you_mean
-from grader.errors import Text
+from grader.content.place import Place, did_you_mean, read_bytes, unreadable
+from grader.errors import ContentError, Text
+
+if TYPE_CHECKING:
+    from grader.content.exercise import Exercise
 
 PUBLIC_FILES = ("exercise.yaml", "statement.en.md", "statement.zh.md", "stub.py")
 PRIVATE_FILES = ("checks.py", "reference.py", "mistakes.py")
@@ -19,16 +22,25 @@ def ignored(path: Path) -> bool:
     return path.name.startswith(".") or path.name == "__pycache__"
 
 
+def listed(folder: Path) -> list[Path]:
+    """What a folder holds, by name, without what tools leave there. ContentError when it cannot be listed."""
+    try:
+        return sorted(path for path in folder.iterdir() if not ignored(path))
+    except OSError as error:
+        raise unreadable(folder, error) from None
+
+
 def holds_something(folder: Path) -> bool:
     """Whether it is a folder with content: a change of branch leaves folders behind with only byte code in them."""
-    return folder.is_dir() and any(not ignored(path) for path in folder.iterdir())
+    try:
+        return folder.is_dir() and bool(listed(folder))
+    except ContentError:
+        return True  # who opens the exercise is told; the others still stand
 
 
 def content_files(folder: Path) -> Iterator[Path]:
     """All files below a folder, in the order of their names."""
-    for path in sorted(folder.iterdir()):
-        if ignored(path):
-            continue
+    for path in listed(folder):
         if path.is_dir():
             yield from content_files(path)
         else:
@@ -59,13 +71,12 @@ def require_files(public: Path, private: Path) -> None:
 
 
 def _no_strays(folder: Path, known: tuple[str, ...]) -> None:
-    for path in sorted(folder.iterdir()):
-        if path.name in known or ignored(path):
-            continue
-        raise Place(path).error(
-            Text("does not belong in an exercise's folder", "不属于练习的文件夹"),
-            did_you_mean(path.name, known, Text("move it elsewhere or remove it", "请移走或删除")),
-        )
+    for path in listed(folder):
+        if path.name not in known:
+            raise Place(path).error(
+                Text("does not belong in an exercise's folder", "不属于练习的文件夹"),
+                did_you_mean(path.name, known, Text("move it elsewhere or remove it", "请移走或删除")),
+            )
 
 
 def _require_right_answers(folder: Path) -> None:
@@ -75,7 +86,7 @@ def _require_right_answers(folder: Path) -> None:
     )
     if not folder.is_dir():
         raise Place(folder).error(Text("the folder is missing", "缺少这个文件夹"), remedy)
-    answers = [path for path in sorted(folder.iterdir()) if not ignored(path)]
+    answers = listed(folder)
     for path in answers:
         if path.suffix != ".py" or not path.is_file():
             raise Place(path).error(Text("is not a Python file", "不是 Python 文件"), remedy)
@@ -90,7 +101,7 @@ def version(exercise: Exercise) -> str:
     digest = sha256()
     for folder in (exercise.public, exercise.private):
         for path in content_files(folder):
-            data = path.read_bytes()
+            data = read_bytes(path)
             # name and length first, so that bytes moved from one file to the next change the hash
             digest.update(f"{path.relative_to(folder.parent).as_posix()}\0{len(data)}\0".encode())
             digest.update(data)

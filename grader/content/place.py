@@ -45,15 +45,26 @@ def shown(path: Path) -> str:
         return str(path)
 
 
-def close_to(word: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant."""
+def did_you_mean(word: str, known: Iterable[str], otherwise: Text = NOTHING) -> Text:
+    """A remedy that names the closest known name; `otherwise` when nothing is close."""
     from difflib import get_close_matches  # only once something is wrong
 
     matches = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    return Text(f"did you mean '{matches[0]}'?", f"是不是 '{matches[0]}'？") if matches else otherwise
 
 
-def did_you_mean(word: str, known: Iterable[str], otherwise: Text = NOTHING) -> Text:
-    """A remedy that names the closest known name; `otherwise` when nothing is close."""
-    match = close_to(word, known)
-    return otherwise if match is None else Text(f"did you mean '{match}'?", f"是不是 '{match}'？")
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file. ContentError when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> ContentError:
+    """What the system says about a file or folder that it does not give."""
+    reason = error.strerror or type(error).__name__
+    return Place(path).error(
+        Text(f"cannot be read: {reason}", f"无法读取：{reason}"),
+        Text("see that it exists and that you may read it", "请确认它存在，并且你有读取权限"),
+    )

@@ -155,7 +155,10 @@ def _name(name: str, node: Node) -> str:
             ),
         )
     if not name.isidentifier() or iskeyword(name):
-        raise node.place.error(Text(f"'{name}' is not a Python name", f"'{name}' 不是合法的 Python 名字"))
+        raise node.place.error(
+            Text(f"'{name}' is not a Python name", f"'{name}' 不是合法的 Python 名字"),
+            Text("write it as it stands in stub.py", "请和 stub.py 里的写法一致"),
+        )
     return name
 
 
@@ -168,12 +171,15 @@ def _signature(node: Node) -> str:
         "write it as Python does, for example (x, *, factor=1.0)", "请按 Python 的写法，例如 (x, *, factor=1.0)"
     )
     wrong = node.place.error(Text(f"'{value}' is not a parameter list", f"'{value}' 不是参数列表"), remedy)
+    # the body stands on a line of its own: after `(x): pass  # )` it does not fit any more
+    source = f"def entry{value}:\n    pass"
     try:
-        module = ast.parse(f"def entry{value}: pass")
+        module = ast.parse(source)
+        compile(module, "signature", "exec")  # only this step finds one name twice
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise wrong from None
     match module.body:
-        case [ast.FunctionDef(args=arguments, returns=None, body=[ast.Pass()])]:
+        case [ast.FunctionDef(name="entry", args=arguments, returns=None, body=[ast.Pass()])]:
             first = (arguments.posonlyargs + arguments.args)[:1]
         case _:  # a '->' or a ':' inside has made something else of it
             raise wrong
