@@ -1,0 +1,212 @@
+"""Trees and buffers -> values: the side that believes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from grader.errors import WireError
+from grader.wire import generators, tensors
+from grader.wire.frames import padded
+from grader.wire.values import HOSTILE, MAX_DEPTH, MAX_INT_BITS, MAX_ITEMS, Path, Tree, _reason, _spell
+
+Unspecial: TypeAlias = "Mapping[str, Callable[[Decoder, Tree], object]]"
+
+_AS_IS = frozenset({type(None), bool, float, str})
+_MAX_COLLISIONS = 32
+_DTYPES = {str(value).removeprefix("torch."): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
+
+
+class Decoder:
+    """Reads the trees of one message, given its body and the encoder's table.
+
+    Every failure is a WireError, and time and memory stay within a small multiple of the frame's size. `special` maps
+    a tag to the function that makes its value from the payload's tree, by `decode` for parts.
+    """
+
+    def __init__(self, body: memoryview, table: Tree, special: Unspecial | None = None) -> None:
+        self._body = body
+        self._special = special or {}
+        self._items = 0
+        self._depth = 0
+        self._path: Path = ""
+        try:
+            entries, states, sizes = self._three_lists(table)
+            self._sizes: list[int] = sizes
+            self._offsets = _offsets(sizes, len(body))
+            unpacker = tensors.Unpacker(body, self._offsets, sizes)
+            self.tensors: list[Tensor] = [unpacker.unpack(entry) for entry in entries]
+            self.generators = [generators.unpack(self._buffer(state)) for state in states]
+        except HOSTILE as error:
+            raise WireError(f"a frame's table is not well formed: {_reason(error)}") from error
+        self._tensor_paths: list[Path] = [""] * len(self.tensors)
+
+    def decode(self, tree: Tree, path: str | None = None) -> Any:
+        """The value of a tree; `path` names it, for `paths`."""
+        try:
+            return self._decode(tree, self._path if path is None else path, self._depth)
+        except HOSTILE as error:
+            raise WireError(f"a frame's value is not well formed: {_reason(error)}") from error
+
+    @property
+    def path(self) -> str:
+        """Where the value stands that a special function is making."""
+        return _spell(self._path)
+
+    @property
+    def paths(self) -> list[str]:
+        """Where each of `tensors` was first met; empty for one that no tree named."""
+        return [_spell(path) for path in self._tensor_paths]
+
+    def _three_lists(self, table: Tree) -> list[Any]:
+        if type(table) is not list or len(table) != 3 or any(type(part) is not list for part in table):
+            raise WireError("a frame's table has the wrong form")
+        for part in table:
+            self._count(len(part))
+        return table
+
+    def _buffer(self, number: object) -> memoryview:
+        if type(number) is not int or not 0 <= number < len(self._sizes):
+            raise WireError("a frame names a buffer that is not there")
+        start = self._offsets[number]
+        return self._body[start : start + self._sizes[number]]
+
+    def _decode(self, tree: Tree, path: Path, depth: int) -> Any:
+        kind = type(tree)
+        if kind in _AS_IS:
+            return tree
+        if kind is int:
+            if tree.bit_length() > MAX_INT_BITS:
+                raise WireError(f"an int of more than {MAX_INT_BITS} bits")
+            return tree
+        if kind is list:
+            return self._list(tree, path, depth)
+        if kind is not dict or len(tree) != 1:
+            raise WireError("a tree has a node of the wrong form")
+        [(tag, payload)] = tree.items()
+        decode = _DECODERS.get(tag)
+        if decode is None:
+            raise WireError("a tree has a node of unknown kind")
+        return decode(self, payload, path, depth)
+
+    def _tensor(self, number: Tree, path: Path, _depth: int) -> Tensor:
+        if type(number) is not int or not 0 <= number < len(self.tensors):
+            raise WireError("a tree names a tensor that is not there")
+        if self._tensor_paths[number] == "":
+            self._tensor_paths[number] = path
+        return self.tensors[number]
+
+    def _generator(self, number: Tree, _path: Path, _depth: int) -> torch.Generator:
+        if type(number) is not int or not 0 <= number < len(self.generators):
+            raise WireError("a tree names a generator that is not there")
+        return self.generators[number]
+
+    def _list(self, items: Tree, path: Path, depth: int) -> list[Any]:
+        if type(items) is not list:
+            raise WireError("a tree has a node of the wrong form")
+        self._enter(len(items), depth)
+        return [
+            item if type(item) in _AS_IS else self._decode(item, (path, index), depth + 1)
+            for index, item in enumerate(items)
+        ]
+
+    def _dict(self, flat: Tree, path: Path, depth: int) -> dict[Any, Any]:
+        if type(flat) is not list or len(flat) % 2:
+            raise WireError("a dict has the wrong form")
+        self._enter(len(flat), depth)
+        keys = [self._decode(key, (path, "a key"), depth + 1) for key in flat[::2]]
+        _spread(keys)
+        value = {}
+        for key, item in zip(keys, flat[1::2], strict=True):
+            value[key] = self._decode(item, (path, key), depth + 1)
+        _no_twins(len(keys), len(value))
+        return value
+
+    def _set(self, items: Tree, path: Path, depth: int) -> set[Any]:
+        members = self._list(items, path, depth)
+        _spread(members)
+        value = set(members)
+        _no_twins(len(members), len(value))
+        return value
+
+    def _blob(self, number: Tree, _path: Path, _depth: int) -> bytes:
+        content = self._buffer(number)
+        # A buffer may be named many times: each copy is paid for.
+        self._count(len(content) >> 12)
+        return bytes(content)
+
+    def _call(self, payload: Tree, path: Path, depth: int) -> object:
+        if type(payload) is not list or len(payload) != 2 or type(payload[0]) is not str:
+            raise WireError("a special node has the wrong form")
+        make = self._special.get(payload[0])
+        if make is None:
+            raise WireError("a tree has a special node of unknown tag")
+        self._enter(1, depth)
+        before = self._path, self._depth
+        self._path, self._depth = path, depth + 1
+        try:
+            return make(self, payload[1])
+        finally:
+            self._path, self._depth = before
+
+    def _enter(self, count: int, depth: int) -> None:
+        if depth >= MAX_DEPTH:
+            raise WireError(f"a value nested deeper than {MAX_DEPTH} levels")
+        self._count(count)
+
+    def _count(self, count: int) -> None:
+        self._items += count
+        if self._items > 4 * MAX_ITEMS:  # the tables count too
+            raise WireError("a value of too many items")
+
+
+def _offsets(sizes: Sequence[object], length: int) -> list[int]:
+    """Where each buffer begins in the body, which they fill exactly."""
+    offsets = []
+    offset = 0
+    for size in sizes:
+        if type(size) is not int or not 0 <= size <= length:
+            raise WireError("a buffer's size is out of range")
+        offsets.append(offset)
+        offset += padded(size)
+    if offset != length:
+        raise WireError("the buffers do not fill the body")
+    return offsets
+
+
+def _spread(keys: Iterable[Hashable]) -> None:
+    """Refuses keys made to collide: a dict of 50,000 ints with one hash takes a minute to build."""
+    hashes = Counter(map(hash, keys))
+    if hashes and max(hashes.values()) > _MAX_COLLISIONS:
+        raise WireError("too many keys with one hash")
+
+
+def _no_twins(sent: int, kept: int) -> None:
+    if sent != kept:
+        raise WireError("a key or member comes twice")
+
+
+def _device(name: Tree) -> torch.device:
+    if type(name) is not str or len(name) > 32:
+        raise WireError("a device has the wrong form")
+    return torch.device(name)
+
+
+_DECODERS: dict[str, Callable[[Decoder, Tree, Path, int], Any]] = {
+    "tensor": Decoder._tensor,
+    "tuple": lambda decoder, tree, path, depth: tuple(decoder._list(tree, path, depth)),
+    "dict": Decoder._dict,
+    "set": Decoder._set,
+    "frozenset": lambda decoder, tree, path, depth: frozenset(decoder._set(tree, path, depth)),
+    "size": lambda decoder, tree, path, depth: torch.Size(decoder._list(tree, path, depth)),
+    "bytes": Decoder._blob,
+    "text": lambda decoder, tree, path, depth: decoder._blob(tree, path, depth).decode("utf-8", "surrogatepass"),
+    "generator": Decoder._generator,
+    "dtype": lambda _decoder, name, _path, _depth: _DTYPES[name],
+    "device": lambda _decoder, name, _path, _depth: _device(name),
+    "special": Decoder._call,
+}
