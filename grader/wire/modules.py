@@ -76,7 +76,7 @@ _TABLE = (
 )
 _BY_CLASS = {kind.cls: kind for kind in _TABLE}
 _BY_NAME = {f"torch.nn.{kind.cls.__name__}": kind for kind in _TABLE}
-_NAMES = {kind.cls: name for name, kind in _BY_NAME.items()}
+_NAMES: dict[type, str] = {kind.cls: name for name, kind in _BY_NAME.items()}
 
 
 def class_name(module: nn.Module | None) -> str:
@@ -110,7 +110,7 @@ def _describe(module: nn.Module | None, entries: list[list[Any]], numbers: dict[
         return numbers[id(module)]
     if depth >= MAX_DEPTH:
         raise WireError(f"modules nested deeper than {MAX_DEPTH} levels, or inside themselves, cannot be sent")
-    kind = _BY_CLASS[type(module)]
+    kind = _BY_NAME[name]
     _refuse_extras(module, name, kind)
     children = {key: _describe(child, entries, numbers, depth + 1) for key, child in module._modules.items()}
     arguments = {argument: _argument(getattr(module, argument)) for argument in kind.arguments}
