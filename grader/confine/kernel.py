@@ -49,6 +49,8 @@ def libc() -> ctypes.CDLL:
     """The C library this process runs on."""
     library = ctypes.CDLL(None, use_errno=True)
     library.syscall.restype = ctypes.c_long
+    # declared, so that plain integers go as whole registers, and without an object each: it is called 50 times
+    library.prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
     return library
 
 
@@ -69,8 +71,7 @@ def syscall(name: str, *args: int | bytes | ctypes.Array[ctypes.c_char] | None) 
 
 def prctl(option: int, *args: int) -> int:
     """prctl(2), its unused arguments zero as newer options demand. `OSError` when the kernel refuses."""
-    padded = [ctypes.c_ulong(arg) for arg in (*args, 0, 0, 0, 0)[:4]]
-    return _checked(libc().prctl(ctypes.c_int(option), *padded), "prctl")
+    return _checked(libc().prctl(option, *(*args, 0, 0, 0, 0)[:4]), "prctl")
 
 
 def unshare(flags: int) -> None:

@@ -8,6 +8,7 @@ what it holds.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import struct
@@ -17,6 +18,7 @@ from pathlib import Path
 from grader.confine import kernel
 from grader.errors import ConfinementError
 
+_LOWEST_DESCRIPTOR = 16
 _CREATE_RULESET_VERSION = 1
 _RULE_PATH_BENEATH = 1
 
@@ -84,10 +86,10 @@ def _rules(readable: Sequence[Path]) -> Iterator[tuple[Path, int]]:
 
 
 def _allow(ruleset: int, path: Path, rights: int) -> None:
-    """Add one rule; a path that is not there needs none."""
+    """Add one rule; a path that is not there, or that this user cannot reach, needs none."""
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return
     try:
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
@@ -98,9 +100,17 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
         os.close(descriptor)
 
 
+def _raised(descriptor: int) -> int:
+    """The same open file under a number that no caller hands out by hand for a standard stream or a socket."""
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _LOWEST_DESCRIPTOR)
+    finally:
+        os.close(descriptor)
+
+
 def create(readable: Sequence[Path]) -> int:
     """A ruleset under which only `readable` (files and whole trees) can be read: its descriptor."""
-    ruleset = _ruleset(abi())
+    ruleset = _raised(_ruleset(abi()))
     try:
         for path, rights in _rules(readable):
             _allow(ruleset, path, rights)

@@ -25,7 +25,7 @@ _WHOLE = 0xFFFF_FFFF_FFFF_FFFF
 _DESCRIPTORS = (
     "read", "readv", "pread64", "preadv", "preadv2", "write", "writev", "pwrite64", "lseek", "fadvise64",
     "close", "close_range", "dup", "dup2", "dup3", "poll", "ppoll", "select", "pselect6",
-    "recvfrom", "recvmsg", "sendto", "sendmsg", "shutdown", "getsockopt", "getsockname", "getpeername",
+    "shutdown", "getsockopt", "getsockname", "getpeername",
 )  # fmt: skip
 # reads of names: Landlock decides about contents; openat2 hides its flags behind a pointer, so it is not here
 _NAMES = (
@@ -45,6 +45,8 @@ ALLOWED = (*_DESCRIPTORS, *_NAMES, *_MEMORY, *_THREAD, *_SIGNALS, *_TIME, *_WHO)
 
 # access mode, O_CREAT, O_TRUNC, O_PATH, __O_TMPFILE: the same bits on both architectures
 _NOT_PLAIN_READING = 0o3 | 0o100 | 0o1000 | 0o10000000 | 0o20000000
+# MSG_WAITALL, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_CMSG_CLOEXEC: not MSG_OOB, which nobody needs and sandboxes were left by
+_NOT_PLAIN_MESSAGES = _INT & ~(0x100 | 0x40 | 0x4000 | 0x40000000)
 _MAP_HUGETLB = 0x40000  # huge pages come from a pool that the whole machine shares
 
 # DUPFD, GETFD, SETFD, GETFL, SETFL, DUPFD_CLOEXEC: not SETOWN, whose signals go anywhere
@@ -71,6 +73,11 @@ _PRCTL = (
 CONDITIONAL: dict[str, tuple[tuple[Argument, ...], ...]] = {
     "open": ((Argument(1, _NOT_PLAIN_READING, 0),),),
     "openat": ((Argument(2, _NOT_PLAIN_READING, 0),),),
+    # an address is for sockets that are not connected; there is none
+    "sendto": ((Argument(3, _NOT_PLAIN_MESSAGES, 0), Argument(4, _WHOLE, 0)),),
+    "sendmsg": ((Argument(2, _NOT_PLAIN_MESSAGES, 0),),),
+    "recvfrom": ((Argument(3, _NOT_PLAIN_MESSAGES, 0),),),
+    "recvmsg": ((Argument(2, _NOT_PLAIN_MESSAGES, 0),),),
     "mmap": ((Argument(3, _MAP_HUGETLB, 0),),),
     "fcntl": tuple((Argument(1, _INT, command),) for command in _FCNTL),
     "ioctl": tuple((Argument(1, _INT, request),) for request in _IOCTL),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from pathlib import Path
 
 from grader.confine.isolation import Limits
 from grader.errors import ConfinementError
@@ -14,7 +13,11 @@ from grader.errors import ConfinementError
 def address_space() -> int:
     """The bytes of address space in use (VmSize): 0.6 GB with a CPU build of torch, many times that with CUDA."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        descriptor = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            pages = int(os.read(descriptor, 256).split()[0])
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError, IndexError) as error:
         raise ConfinementError(f"memory is not limited: /proc/self/statm: {error}", "mount /proc") from error
     return pages * os.sysconf("SC_PAGE_SIZE")
