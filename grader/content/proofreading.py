@@ -36,7 +36,7 @@ def lint(exercise: Exercise) -> list[ContentError]:
     for language in LANGUAGES:
         place = Place(exercise.statement_file(language))
         try:
-            lines = list(markdown_lines(read_text(place.path)))
+            lines = _read(place)
         except ContentError as error:
             errors.append(error)
             continue
@@ -47,6 +47,19 @@ def lint(exercise: Exercise) -> list[ContentError]:
         errors += _markers(place, lines)
         errors += _rules(place, lines, exercise.rules)
     return errors
+
+
+def _read(place: Place) -> list[Line]:
+    """The lines of a statement. ContentError when the rest of it would be taken for code."""
+    # with one line more, which is code only if a fence is still open
+    lines = list(markdown_lines(read_text(place.path) + "\n"))
+    if lines[-1].code:
+        opening = next(line for line in reversed(lines) if line.opens)
+        raise place.at(opening.number).error(
+            Text("the code fence is never closed", "代码块没有结束"),
+            Text("close it with the same ``` or ~~~", "请用同样的 ``` 或 ~~~ 结束"),
+        )
+    return lines
 
 
 def _sections(lines: list[Line]) -> Iterator[_Section]:
@@ -133,7 +146,7 @@ def _markers(place: Place, lines: list[Line]) -> Iterator[ContentError]:
 
 
 def _blocks(lines: list[Line]) -> Iterator[list[Line]]:
-    """Lines that belong together, without the empty ones: a list item with what is indented below it, or a paragraph."""
+    """Lines that belong together, without the empty ones: a list item with its indented part, or a paragraph."""
     block: list[Line] = []
     blank = False
     for line in lines:

@@ -41,11 +41,12 @@ class Line:
     number: int
     text: str
     code: bool
+    opens: bool = False  # the fence begins here
 
     @cached_property
     def heading(self) -> str | None:
         """The words of a `## ` heading."""
-        match = None if self.code else _HEADING.fullmatch(self.text)
+        match = None if self.code else _HEADING.fullmatch(self.shown)
         return match[1] if match else None
 
     @cached_property
@@ -77,7 +78,7 @@ def markdown_lines(text: str) -> Iterator[Line]:
     fence = ""
     for number, line in enumerate(text.split("\n"), 1):
         match = _FENCE.match(line)
-        yield Line(number, line, code=bool(fence or match))
+        yield Line(number, line, code=bool(fence or match), opens=bool(match and not fence))
         if not fence:
             fence = match[1] if match else ""
         elif line.strip().startswith(fence) and not line.strip().strip(fence[0]):
