@@ -169,7 +169,7 @@ def _by(*layers: str) -> frozenset[str]:
     return frozenset(layers)
 
 
-# A file is opened for writing by nobody who is under Landlock or under seccomp; both are in the way of all that follows.
+# Nobody changes a file who is under Landlock or under seccomp.
 _BOTH = _by(LANDLOCK, SECCOMP)
 
 ATTACKS: dict[str, Attack] = {

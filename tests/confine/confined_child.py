@@ -74,12 +74,18 @@ def in_child(work: Callable[[], Any]) -> Fate:
 @contextlib.contextmanager
 def victim(*, ordinary: bool = False) -> Iterator[int]:
     """A process outside of every confinement, for others to attack: its id."""
+    reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        os.close(reading)
         if ordinary:
             become_ordinary()
+        os.close(writing)
         while True:
             signal.pause()
+    os.close(writing)
+    os.read(reading, 1)  # the end of the pipe: it is who it shall be
+    os.close(reading)
     try:
         yield child
     finally:
