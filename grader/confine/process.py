@@ -60,7 +60,8 @@ def close_other_descriptors(keep: set[int]) -> None:
     """Close every descriptor but these: an inherited one is a way around every rule about opening."""
     edges = [-1, *sorted(keep), _highest_descriptor() + 1]
     for low, high in pairwise(edges):
-        os.closerange(low + 1, high)
+        if low + 1 < high:  # an empty range that begins at 0 would close everything
+            os.closerange(low + 1, high)
 
 
 def _highest_descriptor() -> int:
