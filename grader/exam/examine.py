@@ -1,0 +1,96 @@
+"""One submission -> its verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from grader.content import Exercise, version
+from grader.errors import PracticeError, Text
+from grader.exam import modules
+from grader.exam.diagnosis import Catalogue, diagnose
+from grader.exam.failures import WorkerLost
+from grader.exam.link import Link, LoadFailure, Submitted
+from grader.exam.local import LocalCandidate
+from grader.exam.remote import RemoteCandidate
+from grader.exam.session import CheckRun, OnResult, OnStart, info_of, run_checks
+from grader.exam.supply import Supply
+from grader.verdict import CheckResult, Diagnosis, Verdict
+
+__all__ = ["examine", "info_of"]
+
+
+def examine(
+    exercise: Exercise,
+    submitted: Submitted,
+    supply: Supply,
+    *,
+    only: Iterable[str] | None = None,
+    diagnosis: bool = True,
+    on_start: OnStart = lambda _id, _title: None,
+    on_result: OnResult = lambda _result: None,
+) -> Verdict:
+    """Grade one submission. Raises PracticeError when the exercise or the grader is at fault; a candidate's failures are in the verdict."""
+    began = time.perf_counter()
+    link = Link(supply, exercise, submitted)
+    try:
+        reference = LocalCandidate(exercise, modules.load(exercise.reference_file, exercise.id))
+        candidate = RemoteCandidate(link)
+        try:
+            link.start()
+        except LoadFailure as failure:
+            checks = _not_loaded(exercise, failure.text)
+            for check in checks:
+                on_result(check)
+            told: tuple[Diagnosis, ...] = ()
+        else:
+            run = CheckRun(
+                exercise, candidate, reference, link=link, only=only, on_start=on_start, on_result=on_result
+            )
+            checks = run_checks(run)
+            told = _diagnosis(exercise, candidate, link) if diagnosis and _worth_diagnosing(checks) else ()
+        return Verdict(
+            exercise=exercise.id,
+            submission=submitted.filename,
+            checks=tuple(checks),
+            diagnosis=told,
+            isolation=link.isolation["level"],
+            layers=tuple(link.isolation["layers"]),
+            content_version=version(exercise),
+            seconds=time.perf_counter() - began,
+        )
+    finally:
+        link.close()
+
+
+def _worth_diagnosing(checks: list[CheckResult]) -> bool:
+    return any(check.outcome == "failed" for check in checks)
+
+
+def _diagnosis(exercise: Exercise, candidate: RemoteCandidate, link: Link) -> tuple[Diagnosis, ...]:
+    checks = modules.load(exercise.checks_file, exercise.id)
+    catalogue = Catalogue.of(exercise, modules.load(exercise.mistakes_file, exercise.id))
+    try:
+        link.start()
+        return diagnose(candidate, catalogue, getattr(checks, "behaviour", None))
+    except (LoadFailure, WorkerLost, PracticeError):
+        return ()
+
+
+def _not_loaded(exercise: Exercise, text: Text) -> list[CheckResult]:
+    """The first check says why nothing could run; the others have not run."""
+    module = modules.load(exercise.checks_file, exercise.id)
+    results = []
+    for number, name in enumerate(exercise.checks):
+        info = getattr(getattr(module, name, None), "check_info", None)
+        results.append(
+            CheckResult(
+                id=name,
+                title=info.title if info else Text.same(name),
+                outcome="not_run" if number else "failed",
+                points=0,
+                max_points=info.points if info else 0,
+                message=Text("", "") if number else text,
+            )
+        )
+    return results

@@ -1,0 +1,289 @@
+"""The examiner's end of a worker: one request, one reply, within a time limit, from a worker that is alive.
+
+A worker that hangs or dies costs the check that called it: `WorkerLost` is raised, and the next request starts a new worker and loads the submission again.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from grader.content import Exercise
+from grader.errors import GraderFault, Text, WireClosed, WireError, WireTimeout
+from grader.exam.failures import WorkerLost, raised
+from grader.exam.supply import Supply, Worker
+from grader.wire import Decoder, Encoder, receive_message, send_message, tagged
+from grader.wire.modules import describe
+
+START_SECONDS = 60.0
+FRAME_SECONDS = 30.0
+# A worker that got little processor time for its wall time runs on a busy machine: it may have this many times the limit.
+PATIENCE = 3
+# After the first call that hangs, further ones get a part of the limit: a submission that hangs in twelve checks must not cost twelve limits.
+SHORTENED = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What is graded: the source as it was handed in, and the name that tracebacks show. `switches` turn a mistakes.py's mistakes on."""
+
+    source: str
+    filename: str
+    switches: tuple[str, ...] = ()
+
+
+class LoadFailure(Exception):
+    """The submission could not be loaded, or does not offer what the checks call."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.en)
+        self.text = text
+
+
+class Link:
+    """Requests to the worker of one submission. Numbers on the wire: positive ones are the worker's, negative ones ours."""
+
+    def __init__(self, supply: Supply, exercise: Exercise, submitted: Submitted) -> None:
+        self.supply = supply
+        self.exercise = exercise
+        self.submitted = submitted
+        self.worker: Worker | None = None
+        self.generation = 0
+        self.isolation: dict[str, Any] = {"level": "none", "layers": []}
+        self.output: list[str] = []
+        self.call_seconds = exercise.limits.call_seconds
+        self.load_failure: LoadFailure | None = None
+        self._sequence = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing of an earlier worker is known to a new one."""
+        self.things: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self.mirrors: weakref.WeakValueDictionary[int, nn.Parameter] = weakref.WeakValueDictionary()
+        self.pushed: dict[int, tuple[int, bool]] = {}
+        self.linked: weakref.WeakKeyDictionary[nn.Module, int] = weakref.WeakKeyDictionary()
+        self.freed_objects: set[int] = set()
+        self.freed_graphs: list[int] = []
+        self._next_number = -1
+        self._watched: set[int] = set()
+
+    # -------------------------------------------------------------- a life
+
+    def start(self) -> None:
+        """Have a worker with the submission loaded. Raises LoadFailure when the submission does not load."""
+        if self.worker is not None:
+            return
+        if self.load_failure is not None:
+            raise self.load_failure
+        limits = self.exercise.limits
+        self._forget()
+        self.generation += 1
+        self.worker = self.supply.worker(limits.memory_mb * 1024 * 1024, cpu_seconds=600)
+        try:
+            greeting, _ = receive_message(self.worker.channel, timeout=START_SECONDS)
+            self.isolation = greeting["isolation"]
+        except WireError as error:
+            status = self._end()
+            raise GraderFault(f"the worker did not start (status {status})", "run `practice doctor`") from error
+        except KeyError:
+            self._end(kill=True)
+            raise GraderFault(f"the worker did not start: {greeting.get('fault')}", "run `practice doctor`") from None
+        try:
+            self._load()
+        except LoadFailure as failure:
+            self.load_failure = failure
+            self._end()
+            raise
+
+    def _load(self) -> None:
+        from grader.exam.loading import describe_problems, load_request
+
+        message = load_request(self.exercise, self.submitted)
+        try:
+            reply, _ = self.request(message, Encoder(), call=self.submitted.filename)
+        except WorkerLost as lost:
+            raise LoadFailure(lost.text) from None
+        if "raised" in reply:
+            raise LoadFailure(raised(reply["raised"], self.submitted.filename).text)
+        problems = describe_problems(reply["problems"])
+        if problems is not None:
+            raise LoadFailure(problems)
+
+    def _end(self, *, kill: bool = False) -> int | None:
+        """Done with this worker: how it ended, unless it is only to be killed."""
+        worker, self.worker = self.worker, None
+        if worker is None:
+            return None
+        worker.channel.close()
+        status = None if kill else worker.status()
+        worker.kill()
+        return status
+
+    def close(self) -> None:
+        if self.worker is not None:
+            self.worker.kill()
+            self.worker = None
+
+    # ------------------------------------------------------------- request
+
+    def request(self, message: dict[str, Any], encoder: Encoder, *, call: str) -> tuple[dict[str, Any], Decoder]:
+        """Send and receive once. `call` names what was called, for the words of a failure."""
+        if self.worker is None:
+            self.start()
+        worker = self.worker
+        assert worker is not None
+        self._sequence += 1
+        message["seq"] = self._sequence
+        if self.freed_objects or self.freed_graphs:
+            message["free"] = {"objects": list(self.freed_objects), "graphs": self.freed_graphs}
+            self.freed_objects, self.freed_graphs = set(), []
+        if self.pushed:
+            self._push(message)
+        try:
+            send_message(worker.channel, message, encoder=encoder, timeout=FRAME_SECONDS)
+            try:
+                reply, decoder = receive_message(worker.channel, special=self._decoders, timeout=self.call_seconds)
+            except WireTimeout:
+                reply, decoder = self._wait_on(worker, call)
+        except WireError as error:
+            raise self._lost(error, call) from None
+        if type(reply) is not dict or reply.get("seq") != self._sequence:
+            self._end(kill=True)
+            raise WorkerLost(Text(f"{call} broke the connection to the grader.", f"{call} 破坏了与评分程序的连接。"))
+        if "output" in reply and type(reply["output"]) is str:
+            self.output.append(reply["output"])
+        if "linked" in reply:
+            self._follow(reply["linked"])
+        return reply, decoder
+
+    def _wait_on(self, worker: Worker, call: str) -> tuple[dict[str, Any], Decoder]:
+        """The limit has passed. A worker that could hardly run in it may go on for a while; one that hangs is killed."""
+        limit = self.call_seconds
+        began = time.monotonic()
+        while worker.cpu_seconds() < limit / 2 and time.monotonic() - began < limit * (PATIENCE - 1):
+            with suppress(WireTimeout):
+                return receive_message(worker.channel, special=self._decoders, timeout=limit / 4)
+        self._end(kill=True)
+        self.call_seconds = min(limit, max(1.0, self.exercise.limits.call_seconds * SHORTENED))
+        raise WorkerLost(
+            Text(
+                f"{call} did not come back within {limit:g} s. Is there a loop that never ends?",
+                f"{call} 在 {limit:g} 秒内没有返回。是不是有一个不会结束的循环？",
+            )
+        )
+
+    def _lost(self, error: WireError, call: str) -> WorkerLost:
+        status = self._end()
+        if not isinstance(error, WireClosed):
+            return WorkerLost(Text(f"{call} broke the connection to the grader.", f"{call} 破坏了与评分程序的连接。"))
+        how_en, how_zh = _how_it_ended(status)
+        return WorkerLost(Text(f"{call} ended the program ({how_en}).", f"{call} 使程序结束（{how_zh}）。"))
+
+    # ------------------------------------------------------------ numbers
+
+    def watch(self, thing: Any, number: int) -> None:
+        """Free `number` over there once `thing` is gone here."""
+        self.freed_objects.discard(number)
+        weakref.finalize(thing, self._gone, number, self.generation).atexit = False
+
+    def _gone(self, number: int, generation: int) -> None:
+        if generation == self.generation:
+            self.pushed.pop(number, None)
+            if number not in self.things and number not in self.mirrors:
+                self.freed_objects.add(number)
+
+    def graph_gone(self, number: int, generation: int) -> None:
+        if generation == self.generation:
+            self.freed_graphs.append(number)
+
+    def mirror(self, number: int, requires_grad: bool, value: torch.Tensor) -> nn.Parameter:
+        """Our own parameter for one of the worker's: the same object for as long as it lives."""
+        known = self.mirrors.get(number)
+        if known is None:
+            known = nn.Parameter(value, requires_grad=requires_grad and value.is_floating_point())
+            self.mirrors[number] = known
+            self.watch(known, number)
+        else:
+            known.requires_grad_(requires_grad)
+            if known.shape != value.shape or known.dtype != value.dtype:
+                known.data = value
+            elif not torch.equal(known, value):
+                with torch.no_grad():
+                    known.copy_(value)
+        self.pushed[number] = (known._version, known.requires_grad)
+        return known
+
+    def _push(self, message: dict[str, Any]) -> None:
+        """Send what was written to parameters since the worker last knew them."""
+        pushed = []
+        for number, state in self.pushed.items():
+            parameter = self.mirrors.get(number)
+            if parameter is not None and (now := (parameter._version, parameter.requires_grad)) != state:
+                self.pushed[number] = now
+                pushed.append((number, parameter.detach(), parameter.requires_grad))
+        if pushed:
+            message["push"] = pushed
+
+    # ------------------------------------------------------ linked modules
+
+    def encode_module(self, encoder: Encoder, module: nn.Module) -> Any:
+        """A module of ours as an argument: described the first time, by number from then on."""
+        known = self.linked.get(module)
+        if known is not None:
+            return tagged("N", known)
+        numbers = {}
+        for name, parameter in module.named_parameters():
+            numbers[name] = self._number(parameter)
+            self.mirrors[numbers[name]] = parameter
+            self.pushed[numbers[name]] = (parameter._version, parameter.requires_grad)
+        number = self._number(module)
+        self.linked[module] = number
+        self.things[number] = module
+        return tagged("M", [number, encoder.encode(numbers), encoder.encode(describe(module))])
+
+    def _number(self, thing: Any) -> int:
+        number, self._next_number = self._next_number, self._next_number - 1
+        self.watch(thing, number)
+        return number
+
+    def _follow(self, changes: Any) -> None:
+        """Do to our modules what the submission did to its copies."""
+        for change in changes:
+            module = self.things.get(change["module"])
+            if not isinstance(module, nn.Module):
+                continue
+            module.train(bool(change["training"]))
+            parameters = dict(module.named_parameters())
+            for name, (requires_grad, value) in change["parameters"].items():
+                parameter = parameters.get(name)
+                if parameter is None or parameter.shape != value.shape:
+                    continue
+                with torch.no_grad():
+                    if not torch.equal(parameter, value.to(parameter.dtype)):
+                        parameter.copy_(value)
+                parameter.requires_grad_(bool(requires_grad))
+                number = next((n for n, p in self.mirrors.items() if p is parameter), None)
+                if number is not None:
+                    self.pushed[number] = (parameter._version, parameter.requires_grad)
+
+    # Set by the candidate, which knows what stands for a number here.
+    _decoders: dict[str, Any] | None = None
+
+    def use_decoders(self, decoders: dict[str, Any]) -> None:
+        self._decoders = decoders
+
+
+def _how_it_ended(status: int | None) -> tuple[str, str]:
+    if status is None:
+        return "nobody knows how", "原因不明"
+    if status < 0:
+        names = {9: "killed", 11: "crashed", 6: "aborted", 24: "used too much processor time", 31: "forbidden system call"}
+        zh = {9: "被终止", 11: "崩溃", 6: "中止", 24: "占用处理器时间过长", 31: "调用了禁止的系统调用"}
+        return f"{names.get(-status, 'signal')}, signal {-status}", f"{zh.get(-status, '信号')}，信号 {-status}"
+    return f"exit status {status}", f"退出码 {status}"

@@ -1,0 +1,204 @@
+"""Runs an exercise's checks under pytest and gathers a result for each.
+
+Each check that exercise.yaml declares gets a result, whatever happens: one that did not run is `broken`, so that nothing run never reads as passed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from grader.content import Exercise
+from grader.errors import PracticeError, Text
+from grader.exam import modules
+from grader.exam.checks import CheckInfo
+from grader.exam.counterexample import counterexample, snippet
+from grader.exam.link import Link
+from grader.exam.local import LocalCandidate
+from grader.exam.outcome import judge
+from grader.exam.remote import RemoteCandidate
+from grader.verdict import CheckResult
+
+OnResult = Callable[[CheckResult], None]
+OnStart = Callable[[str, Text], None]
+# What a pytest inside ours does not need: each plugin costs milliseconds of every verdict.
+_WITHOUT = (
+    "cacheprovider", "terminal", "capture", "logging", "junitxml", "pastebin", "nose", "doctest", "unittest", "setuponly",
+    "setupplan", "stepwise", "faulthandler", "debugging", "recwarn", "warnings", "unraisableexception", "threadexception",
+    "tmpdir", "monkeypatch", "legacypath", "subtests", "practice",
+)  # fmt: skip
+
+
+class ChecksModule(pytest.Module):
+    """checks.py, loaded under a name of its own."""
+
+    exercise: Exercise
+
+    def _getobj(self) -> ModuleType:
+        return modules.load(self.path, self.exercise.id)
+
+
+class CheckRun:
+    """The pytest plugin of one run: collects one file, serves the fixtures, makes results."""
+
+    def __init__(
+        self,
+        exercise: Exercise,
+        candidate: Any,
+        reference: LocalCandidate,
+        *,
+        link: Link | None = None,
+        only: Iterable[str] | None = None,
+        on_start: OnStart = lambda _id, _title: None,
+        on_result: OnResult = lambda _result: None,
+    ) -> None:
+        self.exercise = exercise
+        self._candidate = candidate
+        self._reference = reference
+        self._link = link
+        self._only = set(only) if only is not None else None
+        self._on_start = on_start
+        self._on_result = on_result
+        self.results: dict[str, CheckResult] = {}
+        self.titles: dict[str, CheckInfo] = {}
+        self.collect_error: Exception | None = None
+        self._began = 0.0
+
+    # ----------------------------------------------------------- collection
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        if file_path != self.exercise.checks_file:
+            return None
+        module: ChecksModule = ChecksModule.from_parent(parent, path=file_path)
+        module.exercise = self.exercise
+        return module
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed and self.collect_error is None:
+            self.collect_error = PracticeError(str(report.longrepr))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        order = {name: position for position, name in enumerate(self.exercise.checks)}
+        for item in items:
+            info = info_of(item)
+            if info is not None:
+                self.titles[item.name] = info
+        wanted = [item for item in items if item.name in self.titles and (self._only is None or item.name in self._only)]
+        items[:] = sorted(wanted, key=lambda item: order.get(item.name, len(order)))
+
+    # ------------------------------------------------------------- fixtures
+
+    @pytest.fixture
+    def candidate(self) -> Any:
+        """The submission."""
+        return self._candidate
+
+    @pytest.fixture
+    def reference(self) -> Any:
+        """The reference, in this process, behind the same face."""
+        return self._reference
+
+    # -------------------------------------------------------------- running
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        info = self.titles[item.name]
+        self._on_start(item.name, info.title)
+        torch.manual_seed(0)
+        self._reference.seed(0)
+        self._candidate.log.begin({})
+        if self._link is not None:
+            self._link.output.clear()
+        self._began = time.perf_counter()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        if self._link is not None:
+            self._link.start()
+        self._candidate.seed(0)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if item.name not in self.results and (call.when == "call" or call.excinfo is not None):
+            self._finish(item, call.excinfo.value if call.excinfo is not None else None)
+        return report
+
+    def _finish(self, item: pytest.Item, error: BaseException | None) -> None:
+        info = self.titles[item.name]
+        judgement = judge(error, lambda: self._passes_with_reference(item))
+        failed = judgement.outcome == "failed"
+        log = self._candidate.log
+        result = CheckResult(
+            id=item.name,
+            title=info.title,
+            outcome=judgement.outcome,
+            points=info.points if judgement.outcome == "passed" else 0,
+            max_points=info.points,
+            message=judgement.message,
+            hint=info.hint if failed else Text("", ""),
+            counterexample=counterexample(log, judgement.error) if failed else Text("", ""),
+            snippet=snippet(log, self.exercise, judgement.error) if failed else "",
+            output="".join(self._link.output)[:4000] if self._link is not None and failed else "",
+            seconds=time.perf_counter() - self._began,
+        )
+        self.results[item.name] = result
+        self._on_result(result)
+
+    def _passes_with_reference(self, item: pytest.Item) -> bool:
+        """Whether the check runs through when the reference stands for the candidate: if so, its error was the candidate's doing."""
+        function = getattr(item, "obj", None)
+        names = getattr(item, "fixturenames", ())
+        arguments = {name: self._reference for name in ("candidate", "reference") if name in names}
+        try:
+            function(**arguments)  # type: ignore[misc] - a collected function is callable
+        except BaseException:  # noqa: BLE001 - any failure at all means that the check is at fault
+            return False
+        return True
+
+
+def info_of(item: pytest.Item) -> CheckInfo | None:
+    """What `@check` said of the item's function; None for a function that is no check."""
+    info = getattr(getattr(item, "function", None), "check_info", None)
+    return info if isinstance(info, CheckInfo) else None
+
+
+def run_checks(run: CheckRun) -> list[CheckResult]:
+    """All results in teaching order; a declared check without one is broken. Raises ContentError when checks.py does not load."""
+    modules.compiled(run.exercise.checks_file)
+    arguments = [str(run.exercise.checks_file), "-c", "/dev/null", "--rootdir", str(run.exercise.private)]
+    for name in _WITHOUT:
+        arguments += ["-p", f"no:{name}"]
+    pytest.main(arguments, plugins=[run])
+    if run.collect_error is not None:
+        raise run.collect_error
+    names = [*run.exercise.checks, *(name for name in run.results if name not in run.exercise.checks)]
+    return [run.results.get(name) or _unrun(run, name) for name in names if run._only is None or name in run._only]
+
+
+def _unrun(run: CheckRun, name: str) -> CheckResult:
+    info = run.titles.get(name)
+    return CheckResult(
+        id=name,
+        title=info.title if info is not None else Text.same(name),
+        outcome="broken",
+        points=0,
+        max_points=info.points if info is not None else 0,
+        message=Text("This check did not run: the exercise is at fault, not you.", "这项检查没有运行：是题目的问题，不是你的问题。"),
+    )
+
+
+def candidates_for(exercise: Exercise, link: Link) -> tuple[RemoteCandidate, LocalCandidate]:
+    """The proxy of a submission, and the reference."""
+    return RemoteCandidate(link), LocalCandidate(exercise, modules.load(exercise.reference_file, exercise.id))

@@ -1,0 +1,219 @@
+"""Forks workers on request. A fresh interpreter of its own: torch and this package's worker side, never any hidden content.
+
+Requests come as single messages over a SEQPACKET socket that all examiners share: JSON `{"memory_bytes", "cpu_seconds"}` with two descriptors,
+the worker's end of its channel and the nursery's end of the *leash*. On the leash the nursery answers
+
+    {"pid": ..}          forked
+    {"cpu": seconds}     asked by b"cpu": processor time of the worker so far
+    {"status": ..}       it ended: exit code, or minus the signal
+
+and the end of the leash is the end of the worker: whoever held it let go, or died. SIGKILL comes from here, outside of the sandbox.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+
+from grader.confine import Limits, Prepared, close_other_descriptors, die_with_parent, enter_namespaces, prepare
+from grader.wire import Channel
+from grader.worker import bans
+from grader.worker.serve import Server
+
+REQUEST_LIMIT = 64 * 1024
+
+
+@dataclass(slots=True)
+class _Child:
+    pid: int
+    leash: socket.socket
+
+
+def warm_up() -> None:
+    """Run each kind of operation once: kernels are chosen by reading /proc and /sys, which a worker may not."""
+    x = torch.randn(2, 3, 8, 8, requires_grad=True)
+    layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.GELU(), torch.nn.BatchNorm2d(4), torch.nn.Flatten())
+    hidden = torch.nn.functional.layer_norm(torch.nn.Linear(144, 8)(layers(x)), (8,)).softmax(-1)
+    torch.nn.functional.cross_entropy(hidden @ hidden.mT, torch.zeros(2, dtype=torch.long)).backward()
+    doubled = x.detach().double()
+    torch.einsum("bchw,bdhw->bcd", doubled, doubled).logsumexp(-1).sum()
+    torch.multinomial(hidden.detach(), 2), torch.randperm(8), torch.topk(hidden, 2), torch.linalg.norm(doubled)
+    torch.nn.functional.embedding(torch.zeros(2, dtype=torch.long), torch.zeros(3, 4)).bernoulli_(0.5)
+
+
+class Nursery:
+    """The loop: requests, leashes, and the deaths of children."""
+
+    def __init__(self, requests: socket.socket, prepared: Prepared) -> None:
+        self.requests = requests
+        self.prepared = prepared
+        self.children: dict[int, _Child] = {}
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(requests, selectors.EVENT_READ, self.serve)
+        wake_reader, wake_writer = socket.socketpair()
+        wake_reader.setblocking(False)
+        wake_writer.setblocking(False)
+        self.wake = (wake_reader, wake_writer)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False)
+        self.selector.register(wake_reader, selectors.EVENT_READ, self.reap)
+        self.open = True
+
+    def run(self) -> None:
+        while self.open:
+            for key, _ in self.selector.select():
+                key.data(key.fileobj)
+        for child in list(self.children.values()):
+            os.kill(child.pid, signal.SIGKILL)
+
+    # ------------------------------------------------------------ requests
+
+    def serve(self, _socket: Any) -> None:
+        try:
+            data, descriptors, _flags, _address = socket.recv_fds(self.requests, REQUEST_LIMIT, 2)
+        except OSError:
+            self.open = False
+            return
+        if not data:
+            self.open = False  # the last examiner and the host are gone
+            return
+        if len(descriptors) != 2:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return
+        worker_end, leash_end = descriptors
+        leash = socket.socket(fileno=leash_end)
+        leash.setblocking(False)
+        limits = json.loads(data)
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self.become_worker(parent, worker_end, Limits(**limits))
+        os.close(worker_end)
+        child = self.children[pid] = _Child(pid, leash)
+        self.selector.register(leash, selectors.EVENT_READ, lambda _socket: self.hear(child))
+        _tell(leash, {"pid": pid})
+
+    def hear(self, child: _Child) -> None:
+        try:
+            asked = child.leash.recv(64)
+        except BlockingIOError:
+            return
+        except OSError:
+            asked = b""
+        if asked == b"cpu":
+            _tell(child.leash, {"cpu": time.clock_gettime(_cpu_clock(child.pid))})
+            return
+        # The leash was let go. The child is ours and not yet reaped, so the number is still its own.
+        if child.pid in self.children:
+            os.kill(child.pid, signal.SIGKILL)
+        self.selector.unregister(child.leash)
+
+    def reap(self, _socket: Any) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self.wake[0].recv(1024):
+                pass
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            child = self.children.pop(pid, None)
+            if child is None:
+                continue
+            with contextlib.suppress(KeyError):
+                self.selector.unregister(child.leash)
+            _tell(child.leash, {"status": os.waitstatus_to_exitcode(status)})
+            child.leash.close()
+
+    # -------------------------------------------------------------- worker
+
+    def become_worker(self, parent: int, worker_end: int, limits: Limits) -> NoReturn:
+        """In the forked child: leave everything behind but the one socket, confine, serve, and never return."""
+        status, server = 70, None
+        try:
+            die_with_parent(parent)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            null = os.open(os.devnull, os.O_RDWR)
+            for standard in (0, 1, 2):
+                os.dup2(null, standard)
+            os.set_inheritable(worker_end, False)
+            close_other_descriptors({0, 1, 2, worker_end, *self.prepared.descriptors})
+            # Made before the confinement: looking at a socket's family takes a system call that a worker does not have.
+            server = Server(Channel(socket.socket(fileno=worker_end)))
+            isolation = self.prepared.apply(limits)
+            server.greet({"level": isolation.level, "layers": list(isolation.layers)})
+            server.run()
+            status = 0
+        except Exception as error:  # noqa: BLE001 - told to the examiner, who knows what to do with it
+            if server is not None:
+                server.give_up(error)
+        finally:
+            os._exit(status)
+
+
+def _cpu_clock(pid: int) -> int:
+    """The kernel's clock id of a process's processor time, as clock_getcpuclockid(3) makes it."""
+    return (~pid << 3) | 2
+
+
+def _tell(leash: socket.socket, message: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):
+        leash.send(json.dumps(message).encode())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--forbidden", action="append", default=[])
+    options = parser.parse_args()
+    die_with_parent(options.parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    warm_up()
+    bans.prepare()
+    held, _why = enter_namespaces()
+    requests = socket.socket(fileno=options.fd)
+    if held:
+        _leave_child_in_namespace()
+    # Threads would break the confinement's order and, under fork, the children.
+    assert len(os.listdir("/proc/self/task")) == 1 if Path("/proc/self/task").exists() else True
+    prepared = prepare(forbidden=[Path(path) for path in options.forbidden])
+    gc.collect()
+    gc.freeze()
+    sys.stdout.flush()
+    Nursery(requests, prepared).run()
+
+
+def _leave_child_in_namespace() -> None:
+    """After unshare(PID) only a child is inside: go on as that child, the first of the namespace, and only wait here."""
+    pid = os.fork()
+    if pid == 0:
+        die_with_parent(0)  # a parent outside of the namespace has no number in it
+        return
+    close_other_descriptors({0, 1, 2})
+    _, status = os.waitpid(pid, 0)
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+if __name__ == "__main__":
+    main()
