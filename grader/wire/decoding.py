@@ -29,17 +29,14 @@ class Decoder:
     """
 
     def __init__(self, body: memoryview, table: Tree, special: Unspecial | None = None) -> None:
-        self._body = body
         self._special = special or {}
         self._items = 0
         self._depth = 0
         self._path: Path = ""
         try:
             entries, states, sizes = self._three_lists(table)
-            self._sizes: list[int] = sizes
-            self._offsets = _offsets(sizes, len(body))
-            unpacker = tensors.Unpacker(body, self._offsets, sizes)
-            self.tensors: list[Tensor] = [unpacker.unpack(entry) for entry in entries]
+            self._buffers, end = _cut(body, sizes)
+            self.tensors: list[Tensor] = tensors.Unpacker(body, self._buffers, end).unpack(entries)
             self.generators = [generators.unpack(self._buffer(state)) for state in states]
         except HOSTILE as error:
             raise WireError(f"a frame's table is not well formed: {_reason(error)}") from error
@@ -70,10 +67,9 @@ class Decoder:
         return table
 
     def _buffer(self, number: object) -> memoryview:
-        if type(number) is not int or not 0 <= number < len(self._sizes):
+        if type(number) is not int or not 0 <= number < len(self._buffers):
             raise WireError("a frame names a buffer that is not there")
-        start = self._offsets[number]
-        return self._body[start : start + self._sizes[number]]
+        return self._buffers[number]
 
     def _decode(self, tree: Tree, path: Path, depth: int) -> Any:
         kind = type(tree)
@@ -164,18 +160,16 @@ class Decoder:
             raise WireError("a value of too many items")
 
 
-def _offsets(sizes: Sequence[object], length: int) -> list[int]:
-    """Where each buffer begins in the body, which they fill exactly."""
-    offsets = []
-    offset = 0
+def _cut(body: memoryview, sizes: Sequence[object]) -> tuple[list[memoryview], int]:
+    """The numbered buffers, and where in the body they end."""
+    buffers = []
+    end = 0
     for size in sizes:
-        if type(size) is not int or not 0 <= size <= length:
+        if type(size) is not int or not 0 <= size <= len(body) - end:
             raise WireError("a buffer's size is out of range")
-        offsets.append(offset)
-        offset += padded(size)
-    if offset != length:
-        raise WireError("the buffers do not fill the body")
-    return offsets
+        buffers.append(body[end : end + size])
+        end += padded(size)
+    return buffers, end
 
 
 def _spread(keys: Iterable[Hashable]) -> None:

@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 from grader.errors import WireClosed, WireError, WireTimeout
 
-Buffer: TypeAlias = bytes | bytearray | memoryview
+Buffer: TypeAlias = bytes | bytearray | memoryview  # a memoryview of bytes: its length is its size
 
 MAGIC = b"PRK1"
 ALIGNMENT = 64
@@ -74,16 +74,19 @@ class Channel:
         body = 0
         parts: list[Buffer] = [b"", header]
         for buffer in buffers:
-            size = buffer.nbytes if type(buffer) is memoryview else len(buffer)
+            size = len(buffer)
             padding = -size % ALIGNMENT
             body += size + padding
             parts += (buffer, _PADDING[padding]) if padding else (buffer,)
         self._within_limits(len(header), body)
         self._usable()
         parts[0] = _PREFIX.pack(MAGIC, len(header), body)
-        if _PREFIX.size + len(header) + body <= _SMALL:
+        total = _PREFIX.size + len(header) + body
+        if total <= _SMALL:
             parts = [b"".join(parts)]
-        self._push(parts, deadline)
+        sent = self._send_some(parts)
+        if sent < total:
+            self._send_rest(parts, sent, deadline)
 
     def receive(self, *, timeout: float) -> tuple[bytes, memoryview]:
         """The next frame's header and body, the body writable and in memory of its own."""
@@ -91,15 +94,21 @@ class Channel:
         self._usable()
         self._fill_prefix(deadline)
         magic, header_length, body_length = _PREFIX.unpack_from(self._spare, self._start)
-        self._start += _PREFIX.size
         if magic != MAGIC:
             raise self._lose(WireError("the peer sent something that is not a frame"))
         try:
             self._within_limits(header_length, body_length)
         except WireError as error:
             raise self._lose(error) from None
-        header = self._take(header_length, deadline)
-        return bytes(header), memoryview(self._take(body_length, deadline))
+        start = self._start + _PREFIX.size
+        middle = start + header_length
+        stop = middle + body_length
+        if stop <= self._end:
+            self._start = stop
+            return bytes(self._spare[start:middle]), memoryview(self._spare[middle:stop])
+        self._start = start
+        header = bytes(self._take(header_length, deadline))
+        return header, memoryview(self._take(body_length, deadline))
 
     def _within_limits(self, header: int, body: int) -> None:
         if header > self._max_header:
@@ -115,12 +124,8 @@ class Channel:
         self._lost = f"an earlier frame broke off: {error.message.en}"
         return error
 
-    def _push(self, parts: list[Buffer], deadline: float) -> None:
-        sent = self._send_some(parts)
-        if sent == sum(len(part) for part in parts if type(part) is bytes) and len(parts) == 1:
-            return
-        # A body may be complex or many-dimensional to memoryview; as bytes it can be cut anywhere.
-        rest = [memoryview(part).cast("B") for part in parts if memoryview(part).nbytes]
+    def _send_rest(self, parts: list[Buffer], sent: int, deadline: float) -> None:
+        rest = [memoryview(part) for part in parts if len(part)]
         begun = False
         while True:
             begun = begun or sent > 0

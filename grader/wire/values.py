@@ -110,14 +110,14 @@ class Encoder:
     def _pack(self) -> tuple[Tree, list[Buffer]]:
         if self._packed is None:
             try:
-                seeds = [generators.pack(generator) for generator in self.generators]
-                first = len(self._blobs) + len(seeds)
-                entries, contents = tensors.pack(self.tensors, first)
+                states = [generators.pack(generator) for generator in self.generators]
+                first = len(self._blobs) + len(states)
+                entries, spans, lone = tensors.pack(self.tensors, first)
             except HOSTILE as error:
                 raise WireError(f"a tensor or generator cannot be sent: {_reason(error)}") from error
-            buffers = [*self._blobs, *seeds, *contents]
-            sizes = [buffer.nbytes if type(buffer) is memoryview else len(buffer) for buffer in buffers]
-            self._packed = [entries, list(range(len(self._blobs), first)), sizes], buffers
+            numbered = [*self._blobs, *states, *spans]
+            sizes = [len(buffer) for buffer in numbered]
+            self._packed = [entries, list(range(len(self._blobs), first)), sizes], numbered + lone
         return self._packed
 
     def _encode(self, value: Any, path: Path, depth: int) -> Tree:
