@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from grader.content.folders import version
     from grader.content.order import learning_order
     from grader.content.proofreading import lint
-    from grader.content.scaffold import scaffold
+    from grader.content.scaffolding import scaffold
     from grader.content.schema import load_exercise
     from grader.content.statements import Statement, statement
 else:
@@ -22,7 +22,7 @@ else:
         "folders": ("version",),
         "order": ("learning_order",),
         "proofreading": ("lint",),
-        "scaffold": ("scaffold",),
+        "scaffolding": ("scaffold",),
         "schema": ("load_exercise",),
         "statements": ("Statement", "statement"),
     }

@@ -101,6 +101,13 @@ BROKEN = {
         "known here: title, topic, level, minutes, entries, rules, checks, questions, after, bans, limits; "
         "a new key is added in grader/content/schema.py",
     ),
+    "unknown key without a value": (
+        "level: 1",
+        "level: 1\nauthor:",
+        "4: unknown key 'author'",
+        "known here: title, topic, level, minutes, entries, rules, checks, questions, after, bans, limits; "
+        "a new key is added in grader/content/schema.py",
+    ),
     "unknown key below an entry": (
         "    returns: tensor",
         "    retuns: tensor",

@@ -155,11 +155,12 @@ def test_every_byte_and_name_counts_in_the_version(
 def test_bytes_that_move_between_files_change_the_version(write, root: Path) -> None:
     write("scale")
     exercise = Catalogue([root]).get("scale")
-    exercise.checks_file.write_bytes(b"ab")
-    exercise.mistakes_file.write_bytes(b"c")
+    moving = b"scale/mistakes.py\0"  # what stands between the two in the hash
+    exercise.checks_file.write_bytes(b"")
+    exercise.mistakes_file.write_bytes(moving)
     before = version(exercise)
-    exercise.checks_file.write_bytes(b"a")
-    exercise.mistakes_file.write_bytes(b"bc")
+    exercise.checks_file.write_bytes(moving)
+    exercise.mistakes_file.write_bytes(b"")
     assert version(exercise) != before
 
 

@@ -50,7 +50,7 @@ LIST = "the headings are: Your task, Rules, Worked example, Why interviewers ask
 LIST_ZH = "the headings are: 任务, 规则, 例子, 面试为什么问, 接着会问"
 SHAPE = "- The shape stays. <!-- rule: shape -->\n"
 
-# Each: language, what is replaced in the sound statement, by what; then each message after `statement.`, and its remedy.
+# Each: language, what is replaced, by what; then every message after `exercises/scale/statement.`, and its remedy.
 FAULTS = {
     "no opening": (
         "en", "Multiply a matrix by one number.\n", "# Scale\n",
@@ -188,6 +188,21 @@ def test_ways_to_write_a_marked_item(write, root: Path, item: str) -> None:
     assert statement(exercise, "en").rules_marked == ("shape", "values")
 
 
+def test_a_heading_right_below_an_item_ends_it(write, root: Path) -> None:
+    path = write("scale").with_name("statement.en.md")
+    path.write_text(path.read_text(encoding="utf-8").replace("-->\n\n## Worked", "-->\n## Worked"), encoding="utf-8")
+    assert [str(error) for error in lint(Catalogue([root]).get("scale"))] == []
+
+
+def test_files_from_windows_are_read_alike(write, root: Path) -> None:
+    path = write("scale").with_name("statement.en.md")
+    exercise = Catalogue([root]).get("scale")
+    before = statement(exercise, "en")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert statement(exercise, "en") == before
+    assert lint(exercise) == []
+
+
 def test_a_fence_may_end_the_file(write, root: Path) -> None:
     path = write("scale").with_name("statement.en.md")
     path.write_text(path.read_text(encoding="utf-8") + "\n```\nx\n```", encoding="utf-8")
@@ -195,7 +210,7 @@ def test_a_fence_may_end_the_file(write, root: Path) -> None:
 
 
 def test_a_fence_is_closed_only_by_its_own_kind(write, root: Path) -> None:
-    fence = "````markdown\n```\n## inside\n```\n~~~~\n````\n"
+    fence = "````markdown\n```\n## inside\n```\n~~~~\n```` no\n## still inside\n`````\n"
     path = write("scale").with_name("statement.en.md")
     path.write_text(path.read_text(encoding="utf-8").replace("They do.\n", fence), encoding="utf-8")
     assert [str(error) for error in lint(Catalogue([root]).get("scale"))] == []
