@@ -1,9 +1,9 @@
 """The layer `namespaces`: no network, no foreign processes, nothing shared. More than `strict` asks for.
 
 Called once by the nursery, before any thread exists. The namespace of processes takes effect for children only, and the
-first child is its init: when the answer is True, **fork exactly once** and go on in the child. If the caller forked workers
-directly, the first worker to end would end the namespace, and every later fork would fail. When the answer is False,
-there is no such namespace, and nothing to do.
+first child is its init: when the answer is True, **fork exactly once** and go on in the child. If the caller forked
+workers directly, the first worker to end would end the namespace, and every later fork would fail. When the answer is
+False, there is no such namespace, and nothing to do.
 """
 
 from __future__ import annotations

@@ -73,11 +73,10 @@ _PRCTL = (
 CONDITIONAL: dict[str, tuple[tuple[Argument, ...], ...]] = {
     "open": ((Argument(1, _NOT_PLAIN_READING, 0),),),
     "openat": ((Argument(2, _NOT_PLAIN_READING, 0),),),
-    # an address is for sockets that are not connected; there is none
+    # An address is for sockets that are not connected; there is none. No recvmsg: it is how descriptors are received.
     "sendto": ((Argument(3, _NOT_PLAIN_MESSAGES, 0), Argument(4, _WHOLE, 0)),),
     "sendmsg": ((Argument(2, _NOT_PLAIN_MESSAGES, 0),),),
     "recvfrom": ((Argument(3, _NOT_PLAIN_MESSAGES, 0),),),
-    "recvmsg": ((Argument(2, _NOT_PLAIN_MESSAGES, 0),),),
     "mmap": ((Argument(3, _MAP_HUGETLB, 0),),),
     "fcntl": tuple((Argument(1, _INT, command),) for command in _FCNTL),
     "ioctl": tuple((Argument(1, _INT, request),) for request in _IOCTL),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.confine import kernel, landlock, privileges, readable, rlimits, seccomp
+from grader.confine import kernel, landlock, privileges, rlimits, seccomp
 from grader.confine.isolation import REQUIRED, Isolation, Limits
+from grader.confine.readable import check, default_readable
 from grader.errors import ConfinementError
 
 
@@ -29,6 +31,11 @@ class Prepared:
     def descriptors(self) -> frozenset[int]:
         """What must stay open between `prepare` and `apply`."""
         return frozenset() if self.ruleset is None else frozenset({self.ruleset})
+
+    def close(self) -> None:
+        """Let go of the ruleset, where no further worker will be confined."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
 
     def apply(self, limits: Limits) -> Isolation:
         """Confine this process for good: the layers that hold and those that do not. For a freshly forked worker.
@@ -72,17 +79,17 @@ def _refusal(put_on: Callable[[], None]) -> str:
     """Run one step: '' or the reason why it failed."""
     try:
         put_on()
-    except (ConfinementError, OSError, ValueError) as error:  # ValueError: setrlimit's word for 'not allowed'
-        return _one_line(error) if not isinstance(error, ValueError) else str(error)
+    except (ConfinementError, OSError) as error:
+        return _one_line(error)
     return ""
 
 
-def prepare(paths: Sequence[Path] | None = None, *, forbidden: Sequence[Path] = ()) -> Prepared:
+def prepare(readable: Sequence[Path] | None = None, *, forbidden: Sequence[Path] = ()) -> Prepared:
     """Do the costly work once: compile the filter, resolve the readable paths (default: Python and system libraries).
 
     `forbidden` are the content roots: a readable path that is one, lies in one or contains one is dropped.
     """
-    kept, dropped = readable.check(readable.default_readable() if paths is None else paths, forbidden)
+    kept, dropped = check(default_readable() if readable is None else readable, forbidden)
     if not kernel.supported():
         why = "not on this platform: use Linux on x86-64 or arm64"
         return Prepared(None, None, tuple((layer, why) for layer in REQUIRED), kept, dropped)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import site
+import sys
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -25,8 +26,8 @@ def clean_environment() -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         # libgomp ends the process when it cannot start a thread: set_num_threads(4) must stay a wish
         "OMP_THREAD_LIMIT": "1",
-        # Every optimizer imports torch._dynamo, which makes sure of this directory or looks for a writable one and fails:
-        # one that is always there, and that nobody can fill.
+        # Every optimizer imports torch._dynamo, which makes sure of this directory or fails for want of a writable
+        # one: a directory that is always there, and that nobody can fill.
         "TORCHINDUCTOR_CACHE_DIR": "/proc",
         **dict.fromkeys(_THREADS, "1"),
     }
@@ -51,7 +52,8 @@ def die_with_parent(parent: int) -> None:
     `parent` is the parent's id as the parent knew it before the fork: if it is gone already, there is nothing to wait
     for. For the first process of a new namespace the parent's id reads 0, alive or not: pass 0, and watch a socket too.
     """
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if sys.platform == "linux":
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(128 + signal.SIGKILL)  # not a signal: the first process of a namespace is deaf to its own
 

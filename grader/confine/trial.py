@@ -66,7 +66,11 @@ def probe(prepared: Prepared | None = None) -> Isolation:
         isolation = _proven(ready.apply(_LIMITS))
         return [isolation.layers, isolation.missing]
 
-    answer = _in_child(confined)
+    try:
+        answer = _in_child(confined)
+    finally:
+        if prepared is None:
+            ready.close()
     if not isinstance(answer, list):
         raise ConfinementError("the probe of the confinement ended without an answer", "run it under strace and report")
     layers, missing = answer

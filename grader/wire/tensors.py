@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -38,7 +39,8 @@ _SPAN_ALIGNMENT = 16  # the widest element, complex128
 _EXACT = frozenset({Tensor, nn.Parameter})
 
 
-class _Kind(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Kind:
     name: str
     dtype: torch.dtype
     itemsize: int
@@ -74,42 +76,49 @@ _BY_NAME = {kind.name: kind for kind in _kinds()}
 _BY_DTYPE = {kind.dtype: kind for kind in _BY_NAME.values()}
 
 
-class Packed(NamedTuple):
-    entries: list[Entry]
-    spans: list[Buffer]  # the storages that several tensors share, to be numbered in the frame's table
-    lone: list[Buffer]  # the bytes of the others, in the order of their entries
+def pack(
+    tensors: Sequence[Tensor], first_span: int, limit: int = MAX_BODY
+) -> tuple[list[Entry], list[Buffer], list[Buffer]]:
+    """Entries of `tensors`, the spans that several share (numbered from `first_span`), and the lone ones' bytes.
 
-
-def pack(tensors: Sequence[Tensor], first_span: int, limit: int = MAX_BODY) -> Packed:
-    """Entries and bytes of `tensors`; the WireError names the kind of a tensor that cannot be sent."""
+    The WireError names the kind of a tensor that cannot be sent.
+    """
     plain = [tensor if type(tensor) in _EXACT else _plain(tensor) for tensor in tensors]
-    packed = Packed([], [], [])
-    pointers = _storages(plain)
-    spans = _spans(plain, pointers, packed.spans, first_span) if len(set(pointers)) < len(pointers) else {}
+    try:
+        pointers = [tensor.untyped_storage().data_ptr() for tensor in plain]
+    except RuntimeError:
+        raise _first_unsendable(plain) from None
+    entries: list[Entry] = []
+    spans: list[Buffer] = []
+    lone: list[Buffer] = []
+    places = _spans(plain, pointers, spans, first_span) if len(set(pointers)) < len(pointers) else {}
     for tensor, pointer in zip(plain, pointers, strict=True):
         kind = _BY_DTYPE.get(tensor.dtype)
         if kind is None:
             raise _unsendable(tensor)
-        flags = 0
-        if tensor.requires_grad:
-            flags = REQUIRES_GRAD
-        if type(tensor) is nn.Parameter:
+        flags = REQUIRES_GRAD if tensor.requires_grad else 0
+        if type(tensor) is not Tensor:
             flags |= PARAMETER
-        if pointer in spans and tensor.numel():
+        if pointer in places and tensor.numel():
             limit -= tensor.nbytes
-            packed.entries.append(_strided(tensor, kind, flags, *spans[pointer]))
+            entries.append(_strided(tensor, kind, flags, *places[pointer]))
         else:
-            array = _array(tensor, kind)
+            try:
+                array = tensor.numpy() if not flags and kind.carrier is None else _array(tensor, kind)
+            except (RuntimeError, TypeError):
+                array = _array(tensor, kind)
             size = array.nbytes
-            limit -= size  # before an expanded one is written out
+            limit -= size
             if size and not pointer:
                 raise _unsendable(tensor)
-            packed.entries.append([kind.name, flags, *array.shape])
-            if size and limit >= 0:
-                packed.lone.append(array.tobytes() if size <= _COPIED else _view(array))
+            entries.append([kind.name, flags, *array.shape])
+            if size <= _COPIED:
+                lone.append(array.tobytes())
+            elif limit >= 0:  # an expanded tensor is written out only now
+                lone.append(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
         if limit < 0:
             raise WireError(f"tensors that show more than {MAX_BODY} bytes cannot be sent in one message")
-    return packed
+    return entries, spans, lone
 
 
 def _plain(tensor: Tensor) -> Tensor:
@@ -121,15 +130,13 @@ def _plain(tensor: Tensor) -> Tensor:
     return plain
 
 
-def _storages(tensors: Sequence[Tensor]) -> list[int]:
-    """The address of each tensor's storage."""
-    pointers = []
+def _first_unsendable(tensors: Sequence[Tensor]) -> WireError:
     for tensor in tensors:
         try:
-            pointers.append(tensor.untyped_storage().data_ptr())
+            tensor.untyped_storage().data_ptr()
         except RuntimeError:
-            raise _unsendable(tensor) from None
-    return pointers
+            return _unsendable(tensor)
+    return WireError("a tensor cannot be sent")
 
 
 def _unsendable(tensor: Tensor) -> WireError:
@@ -163,10 +170,6 @@ def _array(tensor: Tensor, kind: _Kind) -> Array:
         return tensor.numpy()
     except (RuntimeError, TypeError):
         raise _unsendable(tensor) from None
-
-
-def _view(array: Array) -> Buffer:
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _spans(
@@ -206,6 +209,12 @@ def _reach(shape: Sequence[int], strides: Sequence[int]) -> int:
     return 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
 
 
+def _leaf(tensor: Tensor, flags: int) -> Tensor:
+    if flags & PARAMETER:
+        return nn.Parameter(tensor, bool(flags & REQUIRES_GRAD))
+    return tensor.requires_grad_() if flags & REQUIRES_GRAD else tensor
+
+
 class Unpacker:
     """The other direction, over one body; every entry is checked before torch sees it."""
 
@@ -218,28 +227,28 @@ class Unpacker:
 
     def unpack(self, entries: list[Any]) -> list[Tensor]:
         """The tensors that the entries describe, which must use up the body."""
-        tensors = [self._one(entry) for entry in entries]
+        tensors = []
+        for entry in entries:
+            if type(entry) is not list or len(entry) < 2:
+                raise WireError("a tensor's entry has the wrong form")
+            name, flags, *numbers = entry
+            kind = _BY_NAME.get(name) if type(name) is str else None
+            if kind is None or type(flags) is not int or not 0 <= flags <= _ALL_FLAGS:
+                raise WireError("a tensor's entry has an unknown dtype or unknown flags")
+            for number in numbers:
+                if type(number) is not int or not 0 <= number <= _MAX_SIZE:
+                    raise WireError("a tensor's entry has a number out of range")
+            tensor = self._shared(kind, flags, numbers) if flags & SHARED else self._lone(kind, numbers)
+            if flags:
+                tensor = _leaf(tensor, flags)
+            tensors.append(tensor)
         if self._next != len(self._body):
             raise WireError("a frame's tensors do not fill its body")
         return tensors
 
-    def _one(self, entry: Any) -> Tensor:
-        if type(entry) is not list or len(entry) < 2:
-            raise WireError("a tensor's entry has the wrong form")
-        name, flags, *numbers = entry
-        kind = _BY_NAME.get(name) if type(name) is str else None
-        if kind is None or type(flags) is not int or not 0 <= flags <= _ALL_FLAGS:
-            raise WireError("a tensor's entry has an unknown dtype or unknown flags")
-        for number in numbers:
-            if type(number) is not int or not 0 <= number <= _MAX_SIZE:
-                raise WireError("a tensor's entry has a number out of range")
-        tensor = self._shared(kind, flags, numbers) if flags & SHARED else self._lone(kind, numbers)
-        if flags & PARAMETER:
-            return nn.Parameter(tensor, bool(flags & REQUIRES_GRAD))
-        return tensor.requires_grad_() if flags & REQUIRES_GRAD else tensor
-
     def _lone(self, kind: _Kind, shape: list[int]) -> Tensor:
-        size = self._charge(kind, shape)
+        size = math.prod(shape) * kind.itemsize
+        self._charge(size, shape)
         start = self._next
         self._next = start + padded(size)
         if self._next > len(self._body):
@@ -253,22 +262,21 @@ class Unpacker:
         # The copy is torch's, not numpy's: memory that torch owns can be resized, and is aligned for its kernels.
         return (tensor if kind.carrier is None else tensor.view(kind.dtype)).clone()
 
-    def _charge(self, kind: _Kind, shape: list[int]) -> int:
-        size = math.prod(shape) * kind.itemsize
+    def _charge(self, size: int, shape: list[int]) -> None:
         if len(shape) > _MAX_DIMENSIONS or (not size and math.prod(filter(None, shape)) > _MAX_EMPTY):
             raise WireError("a tensor's shape is out of range")
         self._left -= size
         if self._left < 0:
             raise WireError("a message's tensors show more bytes than the limit")
-        return size
 
     def _shared(self, kind: _Kind, flags: int, numbers: list[int]) -> Tensor:
         if len(numbers) < 2 or len(numbers) % 2 or numbers[0] >= len(self._spans):
             raise WireError("a tensor's entry has the wrong form")
         buffer, offset, *rest = numbers
         shape, strides = rest[: len(rest) // 2], rest[len(rest) // 2 :]
-        if not self._charge(kind, shape):
+        if 0 in shape:
             raise WireError("an empty tensor shares nothing")
+        self._charge(math.prod(shape) * kind.itemsize, shape)
         storage = self._storage(buffer)
         elements = len(storage) // kind.itemsize
         if offset + _reach(shape, strides) > elements:

@@ -1,0 +1,210 @@
+"""The light side: asks a host for a verdict. Imports neither torch nor pytest.
+
+`run` uses the user's daemon, starting it where none answers; where that cannot be, or is not wanted, it starts a host for this one request.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.confine.process import clean_environment
+from grader.content import builtin_root
+from grader.daemon import address
+from grader.daemon.protocol import Event, LineReader, code_version, send_line
+from grader.errors import GraderFault, PracticeError, SubmissionUnreadable, Text
+from grader.verdict import Verdict, unpack
+
+SUBMISSION_LIMIT = 1024 * 1024
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to grade. `filename` is the name that messages show; `roots` are the content roots."""
+
+    exercise: str
+    source: str
+    filename: str
+    roots: tuple[Path, ...] = ()
+    diagnosis: bool = True
+
+    def message(self) -> Event:
+        return {
+            "op": "run",
+            "version": code_version(),
+            "exercise": self.exercise,
+            "roots": [str(root) for root in self.roots or (builtin_root(),)],
+            "source": self.source,
+            "filename": self.filename,
+            "diagnosis": self.diagnosis,
+        }
+
+
+def read_submission(path: Path) -> str:
+    """The text of a submission. Raises SubmissionUnreadable with what to do."""
+    shown = str(path)
+    try:
+        if path.is_dir():
+            raise SubmissionUnreadable(
+                Text(f"{shown} is a directory.", f"{shown} 是一个目录。"),
+                Text("Name the Python file in it.", "请给出其中的 Python 文件。"),
+            )
+        with path.open("rb") as file:
+            data = file.read(SUBMISSION_LIMIT + 1)
+    except FileNotFoundError:
+        raise SubmissionUnreadable(
+            Text(f"{shown} does not exist.", f"{shown} 不存在。"),
+            Text("Check the path; `practice run ID` hands out a stub.", "请检查路径；`practice run ID` 会发放模板。"),
+        ) from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise SubmissionUnreadable(Text(f"{shown} cannot be read: {why}.", f"无法读取 {shown}：{why}。")) from None
+    if len(data) > SUBMISSION_LIMIT:
+        raise SubmissionUnreadable(
+            Text(f"{shown} is larger than 1 MiB.", f"{shown} 超过 1 MiB。"),
+            Text("A submission is one Python file of source code.", "提交的应是一个 Python 源代码文件。"),
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise SubmissionUnreadable(
+            Text(f"{shown} is not a text file in UTF-8.", f"{shown} 不是 UTF-8 文本文件。"),
+            Text("Save it as Python source in UTF-8.", "请保存为 UTF-8 编码的 Python 源代码。"),
+        )
+    return text
+
+
+def run(request: Request, *, daemon: bool = True, listen: Listener = lambda _event: None) -> Verdict:
+    """The verdict on one submission. Raises PracticeError when there is none.
+
+    `listen` is told each event as it comes; also {"event": "notice", "text": [en, zh]} for what the user should know of the daemon.
+    """
+    if daemon:
+        with _daemon(listen) as connection:
+            if connection is not None:
+                answer = _converse(connection, request, listen)
+                if answer is not None:
+                    return answer
+                _notice(listen, "The grader was updated: starting it again.", "评分程序已更新：正在重新启动。")
+        with _daemon(listen) as connection:
+            if connection is not None:
+                answer = _converse(connection, request, listen)
+                if answer is not None:
+                    return answer
+    with one_shot() as connection:
+        answer = _converse(connection, request, listen)
+    if answer is None:
+        raise GraderFault("the grader's files changed while it ran", "run the command again")
+    return answer
+
+
+def grade(exercise: str, path: str | Path, *, roots: Sequence[str | Path] = (), daemon: bool = True) -> Verdict:
+    """Grade the file at `path` against an exercise, in a process of its own.
+
+    `roots` are content roots; without any, the kit's own exercises. Raises UsageError for an unknown exercise or an unreadable file, and GraderFault
+    where the grader is at fault; whatever the submission does is in the verdict.
+    """
+    source = read_submission(Path(path))
+    return run(Request(exercise, source, str(path), tuple(Path(root).absolute() for root in roots)), daemon=daemon)
+
+
+def _converse(connection: socket.socket, request: Request, listen: Listener) -> Verdict | None:
+    """One request over one connection; None when the host is of another version."""
+    reader = LineReader(connection)
+    try:
+        send_line(connection, request.message())
+        while True:
+            event = reader.read()
+            if event is None:
+                raise GraderFault(
+                    Text("The grader died before the verdict.", "评分程序在给出结果之前中断了。"),
+                    Text("Run the command again.", "请再运行一次。"),
+                )
+            if event["event"] == "stale":
+                return None
+            if event["event"] == "error":
+                raise _error(event)
+            if event["event"] == "verdict":
+                return unpack(event["verdict"])
+            listen(event)
+    except (ConnectionError, TimeoutError) as error:
+        raise GraderFault(
+            Text("The connection to the grader broke.", "与评分程序的连接中断了。"),
+            Text("Run the command again.", "请再运行一次。"),
+        ) from error
+
+
+def _error(event: Event) -> PracticeError:
+    error = PracticeError(Text(*event["message"]), Text(*event["remedy"]))
+    error.exit_status = int(event["exit_status"])
+    return error
+
+
+def _notice(listen: Listener, en: str, zh: str) -> None:
+    listen({"event": "notice", "text": [en, zh]})
+
+
+# ------------------------------------------------------------------------ hosts
+
+
+@contextmanager
+def one_shot() -> Iterator[socket.socket]:
+    """A connection to a host that lives for this connection."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            process = start_host("--connection", theirs)
+        try:
+            yield ours
+        finally:
+            ours.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def start_host(option: str, sock: socket.socket) -> subprocess.Popen[bytes]:
+    """Start the trusted process with a socket of ours; nothing of the user's environment goes along."""
+    environment = clean_environment()
+    if os.environ.get("PRACTICE_DEBUG"):
+        environment["PRACTICE_DEBUG"] = "1"
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "grader.daemon.host", option, str(sock.fileno())],
+        pass_fds=[sock.fileno()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=None if os.environ.get("PRACTICE_DEBUG") else subprocess.DEVNULL,
+        env=environment,
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+@contextmanager
+def _daemon(listen: Listener) -> Iterator[socket.socket | None]:
+    """A connection to the user's daemon, started where none answers; None where there can be none."""
+    try:
+        connection = address.connect() or address.start(lambda listening: start_host("--listen", listening))
+    except OSError as error:
+        why = error.strerror or str(error)
+        _notice(
+            listen,
+            f"No daemon: {why}. Grading without it, which takes a little longer.",
+            f"没有后台进程：{why}。将直接评分，会稍慢一些。",
+        )
+        yield None
+        return
+    with connection:
+        yield connection
