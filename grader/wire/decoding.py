@@ -34,7 +34,8 @@ class Decoder:
         self._depth = 0
         self._path: Path = ""
         try:
-            entries, states, sizes = self._three_lists(table)
+            entries, states, sizes = _three_lists(table)
+            self._count(len(entries) + len(states) + len(sizes))
             self._buffers, end = _cut(body, sizes)
             self.tensors: list[Tensor] = tensors.Unpacker(body, self._buffers, end).unpack(entries)
             self.generators = [generators.unpack(self._buffer(state)) for state in states]
@@ -59,13 +60,6 @@ class Decoder:
         """Where each of `tensors` was first met; empty for one that no tree named."""
         return [_spell(path) for path in self._tensor_paths]
 
-    def _three_lists(self, table: Tree) -> list[Any]:
-        if type(table) is not list or len(table) != 3 or any(type(part) is not list for part in table):
-            raise WireError("a frame's table has the wrong form")
-        for part in table:
-            self._count(len(part))
-        return table
-
     def _buffer(self, number: object) -> memoryview:
         if type(number) is not int or not 0 <= number < len(self._buffers):
             raise WireError("a frame names a buffer that is not there")
@@ -75,19 +69,19 @@ class Decoder:
         kind = type(tree)
         if kind in _AS_IS:
             return tree
-        if kind is int:
-            if tree.bit_length() > MAX_INT_BITS:
-                raise WireError(f"an int of more than {MAX_INT_BITS} bits")
-            return tree
+        if kind is dict and len(tree) == 1:
+            [(tag, payload)] = tree.items()
+            decode = _DECODERS.get(tag)
+            if decode is None:
+                raise WireError("a tree has a node of unknown kind")
+            return decode(self, payload, path, depth)
         if kind is list:
             return self._list(tree, path, depth)
-        if kind is not dict or len(tree) != 1:
+        if kind is not int:
             raise WireError("a tree has a node of the wrong form")
-        [(tag, payload)] = tree.items()
-        decode = _DECODERS.get(tag)
-        if decode is None:
-            raise WireError("a tree has a node of unknown kind")
-        return decode(self, payload, path, depth)
+        if tree.bit_length() > MAX_INT_BITS:
+            raise WireError(f"an int of more than {MAX_INT_BITS} bits")
+        return tree
 
     def _tensor(self, number: Tree, path: Path, _depth: int) -> Tensor:
         if type(number) is not int or not 0 <= number < len(self.tensors):
@@ -158,6 +152,12 @@ class Decoder:
         self._items += count
         if self._items > 4 * MAX_ITEMS:  # the tables count too
             raise WireError("a value of too many items")
+
+
+def _three_lists(table: Tree) -> list[Any]:
+    if type(table) is not list or len(table) != 3 or not type(table[0]) is type(table[1]) is type(table[2]) is list:
+        raise WireError("a frame's table has the wrong form")
+    return table
 
 
 def _cut(body: memoryview, sizes: Sequence[object]) -> tuple[list[memoryview], int]:

@@ -13,7 +13,7 @@ from grader.wire.values import HOSTILE, Encoder
 
 _MAX_NAMES = 64
 
-# json.dumps and json.loads rebuild or test for these on every call.
+# json.dumps and json.loads would build these again on every call.
 _to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _from_json = json.JSONDecoder().decode
 

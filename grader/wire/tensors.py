@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,7 +33,7 @@ _ALL_FLAGS = 31
 
 _MAX_DIMENSIONS = 64  # what torch's own iterators take
 _MAX_SIZE = 1 << 40
-_MAX_EMPTY = 1 << 60  # strides of an empty tensor must still fit 64 bits
+_MAX_ELEMENTS = 1 << 56  # the strides, of an empty tensor too, must fit 64 bits
 _COPIED = 4096  # bytes up to which a copy costs less than a view
 _SPAN_ALIGNMENT = 16  # the widest element, complex128
 
@@ -209,10 +210,48 @@ def _reach(shape: Sequence[int], strides: Sequence[int]) -> int:
     return 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
 
 
-def _leaf(tensor: Tensor, flags: int) -> Tensor:
-    if flags & PARAMETER:
-        return nn.Parameter(tensor, bool(flags & REQUIRES_GRAD))
-    return tensor.requires_grad_() if flags & REQUIRES_GRAD else tensor
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """An entry that has been checked, as far as it can be without its body."""
+
+    kind: _Kind
+    flags: int
+    size: int  # bytes that the tensor shows
+    room: int  # bytes that it takes in the body, if it is alone
+    shape: tuple[int, ...]
+    strides: tuple[int, ...] = ()
+    offset: int = 0
+    buffer: int = 0
+
+
+# The same few layouts come in call after call.
+@lru_cache(maxsize=256)
+def _layout(name: object, flags: object, *numbers: object) -> _Layout:
+    kind = _BY_NAME.get(name) if type(name) is str else None
+    if kind is None or type(flags) is not int or not 0 <= flags <= _ALL_FLAGS:
+        raise WireError("a tensor's entry has an unknown dtype or unknown flags")
+    if flags & (REQUIRES_GRAD | CONJUGATE | NEGATIVE) and not kind.differentiable:
+        raise WireError("a tensor's flags do not fit its dtype")
+    checked = tuple(number for number in numbers if type(number) is int and 0 <= number <= _MAX_SIZE)
+    if len(checked) != len(numbers):
+        raise WireError("a tensor's entry has a number out of range")
+    if not flags & SHARED:
+        size = _shown(kind, checked)
+        return _Layout(kind, flags, size, padded(size), checked)
+    if len(checked) < 2 or len(checked) % 2:
+        raise WireError("a tensor's entry has the wrong form")
+    buffer, offset, *rest = checked
+    shape, strides = tuple(rest[: len(rest) // 2]), tuple(rest[len(rest) // 2 :])
+    if 0 in shape:
+        raise WireError("an empty tensor shares nothing")
+    return _Layout(kind, flags, _shown(kind, shape), 0, shape, strides, offset, buffer)
+
+
+def _shown(kind: _Kind, shape: tuple[int, ...]) -> int:
+    """The bytes that a tensor of that shape holds, or seems to hold."""
+    if len(shape) > _MAX_DIMENSIONS or math.prod(filter(None, shape)) > _MAX_ELEMENTS:
+        raise WireError("a tensor's shape is out of range")
+    return math.prod(shape) * kind.itemsize
 
 
 class Unpacker:
@@ -221,76 +260,64 @@ class Unpacker:
     def __init__(self, body: memoryview, spans: Sequence[memoryview], begin: int, limit: int = MAX_BODY) -> None:
         self._body = body
         self._spans = spans
-        self._next = begin  # where the next lone tensor's bytes begin
-        self._left = limit  # of bytes that tensors may seem to hold: an expanded one costs its reader what it shows
+        self._begin = begin  # of the lone tensors' bytes
+        self._limit = limit  # of bytes that tensors may seem to hold: an expanded one costs its reader what it shows
         self._storages: dict[int, Tensor] = {}
 
     def unpack(self, entries: list[Any]) -> list[Tensor]:
         """The tensors that the entries describe, which must use up the body."""
         tensors = []
+        end = self._begin
+        shown = 0
         for entry in entries:
-            if type(entry) is not list or len(entry) < 2:
-                raise WireError("a tensor's entry has the wrong form")
-            name, flags, *numbers = entry
-            kind = _BY_NAME.get(name) if type(name) is str else None
-            if kind is None or type(flags) is not int or not 0 <= flags <= _ALL_FLAGS:
-                raise WireError("a tensor's entry has an unknown dtype or unknown flags")
-            for number in numbers:
-                if type(number) is not int or not 0 <= number <= _MAX_SIZE:
-                    raise WireError("a tensor's entry has a number out of range")
-            tensor = self._shared(kind, flags, numbers) if flags & SHARED else self._lone(kind, numbers)
-            if flags:
-                tensor = _leaf(tensor, flags)
+            layout = _layout(*entry)
+            start, end = end, end + layout.room
+            shown += layout.size
+            if end > len(self._body) or shown > self._limit:
+                raise WireError("a message's tensors show more bytes than it has, or than the limit")
+            flags = layout.flags
+            tensor = self._shared(layout) if flags & SHARED else self._lone(layout, start)
+            if flags & PARAMETER:
+                tensor = nn.Parameter(tensor, bool(flags & REQUIRES_GRAD))
+            elif flags & REQUIRES_GRAD:
+                tensor.requires_grad_()
             tensors.append(tensor)
-        if self._next != len(self._body):
+        if end != len(self._body):
             raise WireError("a frame's tensors do not fill its body")
         return tensors
 
-    def _lone(self, kind: _Kind, shape: list[int]) -> Tensor:
-        size = math.prod(shape) * kind.itemsize
-        self._charge(size, shape)
-        start = self._next
-        self._next = start + padded(size)
-        if self._next > len(self._body):
-            raise WireError("a tensor reaches beyond the body")
-        if not size:
-            return torch.empty(shape, dtype=kind.dtype, device="cpu")
-        tensor = torch.from_numpy(np.ndarray(shape, kind.bits, self._body, start))
-        if kind.dtype is torch.bool:
+    def _lone(self, layout: _Layout, start: int) -> Tensor:
+        kind = layout.kind
+        if not layout.size:
+            return torch.empty(layout.shape, dtype=kind.dtype, device="cpu")
+        tensor = torch.from_numpy(np.ndarray(layout.shape, kind.bits, self._body, start))
+        if kind.carrier is not None:
+            tensor = tensor.view(kind.dtype)
+        elif kind.dtype is torch.bool:
             # Any byte may have come; as a bool, one that is neither 0 nor 1 is undefined behaviour.
             return tensor.ne(0)
         # The copy is torch's, not numpy's: memory that torch owns can be resized, and is aligned for its kernels.
-        return (tensor if kind.carrier is None else tensor.view(kind.dtype)).clone()
+        return tensor.clone()
 
-    def _charge(self, size: int, shape: list[int]) -> None:
-        if len(shape) > _MAX_DIMENSIONS or (not size and math.prod(filter(None, shape)) > _MAX_EMPTY):
-            raise WireError("a tensor's shape is out of range")
-        self._left -= size
-        if self._left < 0:
-            raise WireError("a message's tensors show more bytes than the limit")
-
-    def _shared(self, kind: _Kind, flags: int, numbers: list[int]) -> Tensor:
-        if len(numbers) < 2 or len(numbers) % 2 or numbers[0] >= len(self._spans):
-            raise WireError("a tensor's entry has the wrong form")
-        buffer, offset, *rest = numbers
-        shape, strides = rest[: len(rest) // 2], rest[len(rest) // 2 :]
-        if 0 in shape:
-            raise WireError("an empty tensor shares nothing")
-        self._charge(math.prod(shape) * kind.itemsize, shape)
-        storage = self._storage(buffer)
+    def _shared(self, layout: _Layout) -> Tensor:
+        kind = layout.kind
+        storage = self._storage(layout.buffer)
         elements = len(storage) // kind.itemsize
-        if offset + _reach(shape, strides) > elements:
+        if layout.offset + _reach(layout.shape, layout.strides) > elements:
             raise WireError("a tensor reaches beyond its storage")
+        place = layout.shape, layout.strides, layout.offset
         storage = storage[: elements * kind.itemsize]
-        if kind.dtype is torch.bool and storage.as_strided(shape, strides, offset).max() > 1:
+        if kind.dtype is torch.bool and storage.as_strided(*place).max() > 1:
             raise WireError("a byte of a bool tensor is neither 0 nor 1")
-        tensor = storage.view(kind.dtype).as_strided(shape, strides, offset)
-        tensor = tensor.conj() if flags & CONJUGATE else tensor
-        tensor = torch._neg_view(tensor) if flags & NEGATIVE else tensor
+        tensor = storage.view(kind.dtype).as_strided(*place)
+        tensor = tensor.conj() if layout.flags & CONJUGATE else tensor
+        tensor = torch._neg_view(tensor) if layout.flags & NEGATIVE else tensor
         # Detached: they share memory and version counter, as views do, but autograd takes none for another's view.
         return tensor.detach()
 
     def _storage(self, buffer: int) -> Tensor:
+        if buffer >= len(self._spans):
+            raise WireError("a tensor's entry names a buffer that is not there")
         storage = self._storages.get(buffer)
         if storage is None:
             storage = torch.frombuffer(self._spans[buffer], dtype=torch.uint8).clone()
