@@ -97,9 +97,9 @@ class Catalogue:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            listed = ", ".join(matches)
+            names = ", ".join(matches)
             raise UnknownName(
-                Text(f"'{name}' could be {listed}", f"'{name}' 可能是 {listed}"),
+                Text(f"'{name}' could be {names}", f"'{name}' 可能是 {names}"),
                 Text("write more of the name", "请把名字写全一些"),
             )
         raise self._unknown(name)
