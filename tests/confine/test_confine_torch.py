@@ -1,0 +1,49 @@
+"""Work goes on: after the lock-down torch, numpy and the standard library do all that a candidate may ask of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch_workload
+
+from grader.confine import clean_environment
+
+REFUSED = {
+    "worker_processes": "PermissionError",
+    "tensor over the limit": "RuntimeError",
+    "array over the limit": "MemoryError",
+    "bytes over the limit": "MemoryError",
+    "list over the limit": "MemoryError",
+    "matrix product over the limit": "RuntimeError",
+    "thread": "RuntimeError",
+    "shared tensor": "RuntimeError",
+    "program": "PermissionError",
+    "read this file": "PermissionError",
+    "read a file": "PermissionError",
+    "write a file": "RuntimeError",
+}
+
+
+@pytest.fixture(scope="module")
+def outcome() -> dict[str, object]:
+    program = Path(torch_workload.__file__)
+    environment = clean_environment() | {"PYTHONPATH": str(program.parents[2])}
+    done = subprocess.run(
+        [sys.executable, str(program)], capture_output=True, text=True, env=environment, check=False, timeout=120
+    )
+    assert done.returncode == 0, f"the confined process died: {done}"
+    answer = json.loads(done.stdout)
+    assert isinstance(answer, dict)
+    return answer
+
+
+def test_the_workload_ran_in_full_confinement(outcome: dict[str, object]) -> None:
+    assert outcome["level"] == "strict"
+
+
+def test_all_work_is_done_and_only_what_must_be_is_refused(outcome: dict[str, object]) -> None:
+    assert outcome["said"] == {name: REFUSED.get(name, "ok") for name in torch_workload.WORK}
