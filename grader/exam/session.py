@@ -72,10 +72,10 @@ class CheckRun:
 
     # ----------------------------------------------------------- collection
 
-    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-        if file_path != self.exercise.checks_file:
+    def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+        if module_path != self.exercise.checks_file:
             return None
-        module: ChecksModule = ChecksModule.from_parent(parent, path=file_path)
+        module: ChecksModule = ChecksModule.from_parent(parent, path=module_path)
         module.exercise = self.exercise
         return module
 

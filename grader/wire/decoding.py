@@ -11,8 +11,19 @@ from torch import Tensor
 
 from grader.errors import WireError
 from grader.wire import generators, tensors
-from grader.wire.frames import padded
-from grader.wire.values import HOSTILE, MAX_DEPTH, MAX_INT_BITS, MAX_ITEMS, Path, Tree, _reason, _spell
+from grader.wire.frames import MAX_BODY, padded
+from grader.wire.values import (
+    HOSTILE,
+    MAX_DEPTH,
+    MAX_GENERATORS,
+    MAX_INT_BITS,
+    MAX_ITEMS,
+    MAX_TENSORS,
+    Path,
+    Tree,
+    _reason,
+    _spell,
+)
 
 Unspecial: TypeAlias = "Mapping[str, Callable[[Decoder, Tree], object]]"
 
@@ -31,11 +42,13 @@ class Decoder:
     def __init__(self, body: memoryview, table: Tree, special: Unspecial | None = None) -> None:
         self._special = special or {}
         self._items = 0
+        self._copied = 0
         self._depth = 0
         self._path: Path = ""
         try:
             entries, states, sizes = _three_lists(table)
-            self._count(len(entries) + len(states) + len(sizes))
+            if len(entries) > MAX_TENSORS or len(states) > MAX_GENERATORS or len(sizes) > 2 * MAX_ITEMS:
+                raise WireError("a frame's table is too long")
             self._buffers, end = _cut(body, sizes)
             self.tensors: list[Tensor] = tensors.Unpacker(body, self._buffers, end).unpack(entries)
             self.generators = [generators.unpack(self._buffer(state)) for state in states]
@@ -126,7 +139,9 @@ class Decoder:
     def _blob(self, number: Tree, _path: Path, _depth: int) -> bytes:
         content = self._buffer(number)
         # A buffer may be named many times: each copy is paid for.
-        self._count(len(content) >> 12)
+        self._copied += len(content)
+        if self._copied > MAX_BODY:
+            raise WireError("a message's texts and bytes are over the limit")
         return bytes(content)
 
     def _call(self, payload: Tree, path: Path, depth: int) -> object:
@@ -150,8 +165,8 @@ class Decoder:
 
     def _count(self, count: int) -> None:
         self._items += count
-        if self._items > 4 * MAX_ITEMS:  # the tables count too
-            raise WireError("a value of too many items")
+        if self._items > MAX_ITEMS:
+            raise WireError(f"a value of more than {MAX_ITEMS} items")
 
 
 def _three_lists(table: Tree) -> list[Any]:

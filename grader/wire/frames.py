@@ -31,7 +31,8 @@ MAX_BODY = 512 << 20
 _PREFIX = struct.Struct("<4sIQ")
 _PADDING = tuple(bytes(size) for size in range(ALIGNMENT))
 _SMALL = 64 << 10  # below it, one joined copy and one recv cost less than gathering
-_STEP = 1 << 20  # what a claim may cost us before its bytes have come
+_FIRST_STEP = 1 << 20  # what a claim may cost us before its bytes have come
+_LARGEST_STEP = 32 << 20
 _GATHERED = 512  # buffers for one sendmsg; the kernel's limit is 1024
 _LONGEST_WAIT = (1 << 31) - 1  # milliseconds; poll takes a C int
 
@@ -79,7 +80,8 @@ class Channel:
             body += size + padding
             parts += (buffer, _PADDING[padding]) if padding else (buffer,)
         self._within_limits(len(header), body)
-        self._usable()
+        if self._lost:
+            raise WireClosed(self._lost)
         parts[0] = _PREFIX.pack(MAGIC, len(header), body)
         total = _PREFIX.size + len(header) + body
         if total <= _SMALL:
@@ -91,7 +93,8 @@ class Channel:
     def receive(self, *, timeout: float) -> tuple[bytes, memoryview]:
         """The next frame's header and body, the body writable and in memory of its own."""
         deadline = monotonic() + timeout
-        self._usable()
+        if self._lost:
+            raise WireClosed(self._lost)
         self._fill_prefix(deadline)
         magic, header_length, body_length = _PREFIX.unpack_from(self._spare, self._start)
         if magic != MAGIC:
@@ -116,17 +119,13 @@ class Channel:
         if body > self._max_body:
             raise WireError(f"a frame's body of {body} bytes is over the limit of {self._max_body}")
 
-    def _usable(self) -> None:
-        if self._lost:
-            raise WireClosed(self._lost)
-
     def _lose(self, error: WireError) -> WireError:
-        self._lost = f"an earlier frame broke off: {error.message.en}"
+        self._lost = error.message.en if isinstance(error, WireClosed) else f"an earlier frame broke off: {error}"
         return error
 
     def _send_rest(self, parts: list[Buffer], sent: int, deadline: float) -> None:
         rest = [memoryview(part) for part in parts if len(part)]
-        begun = False
+        begun = waited = False
         while True:
             begun = begun or sent > 0
             done = 0
@@ -137,7 +136,8 @@ class Channel:
             if not rest:
                 return
             rest[0] = rest[0][sent:]
-            self._await(self._writable, deadline, "the peer takes nothing", begun=begun, late=begun)
+            self._await(self._writable, deadline, "the peer takes nothing", begun=begun, strict=begun or waited)
+            waited = True
             sent = self._send_some(rest)
 
     def _send_some(self, parts: Sequence[Buffer]) -> int:
@@ -156,13 +156,12 @@ class Channel:
     def _fill_prefix(self, deadline: float) -> None:
         """Bytes into the spare buffer until a prefix lies there whole; often the rest of the frame comes along."""
         have = self._end - self._start
-        if have < _PREFIX.size and self._start:
-            self._spare[:have] = self._spare[self._start : self._end]
-            self._start, self._end = 0, have
-        late = False
-        while self._end - self._start < _PREFIX.size:
-            self._end += self._read_into(self._view[self._end :], deadline, begun=self._end > 0, late=late)
-            late = True
+        if have >= _PREFIX.size:
+            return
+        self._spare[:have] = self._spare[self._start : self._end]
+        self._start, self._end = 0, have
+        while self._end < _PREFIX.size:
+            self._end += self._read_into(self._view[self._end :], deadline, begun=self._end > 0)
 
     def _take(self, size: int, deadline: float) -> bytearray:
         """Exactly `size` bytes, first those that wait in the spare buffer."""
@@ -171,22 +170,21 @@ class Channel:
         self._start = stop
         filled = len(taken)
         while filled < size:
-            # Doubling: never more than twice what has come, beyond the first step.
-            room = min(size, max(_STEP, 2 * filled))
-            if room > len(taken):
-                taken.extend(bytes(room - len(taken)))
+            room = min(size, max(_FIRST_STEP, 2 * filled), filled + _LARGEST_STEP)
+            taken.extend(bytes(room - filled))
             with memoryview(taken) as view:
                 while filled < room:
-                    filled += self._read_into(view[filled:], deadline, begun=True, late=True)
+                    filled += self._read_into(view[filled:], deadline, begun=True)
         return taken
 
-    def _read_into(self, room: memoryview, deadline: float, *, begun: bool, late: bool) -> int:
+    def _read_into(self, room: memoryview, deadline: float, *, begun: bool) -> int:
+        strict = begun
         while True:
-            self._await(self._readable, deadline, "the peer sends nothing", begun=begun, late=late)
+            self._await(self._readable, deadline, "the peer sends nothing", begun=begun, strict=strict)
             try:
                 count = self._socket.recv_into(room)
             except BlockingIOError:
-                late = True
+                strict = True
                 continue
             except ConnectionError:
                 count = 0
@@ -196,10 +194,10 @@ class Channel:
                 raise self._lose(WireClosed("the peer has closed its end"))
             return count
 
-    def _await(self, poller: select.poll, deadline: float, what: str, *, begun: bool, late: bool) -> None:
-        """Waits for the socket; `late` says that the deadline itself ends it, even with the socket ready."""
+    def _await(self, poller: select.poll, deadline: float, what: str, *, begun: bool, strict: bool) -> None:
+        """Waits until the socket is ready; a `strict` deadline ends the wait even if it is."""
         left = deadline - monotonic()
-        wait = min(max(0, math.ceil(left * 1000)), _LONGEST_WAIT) if left < _LONGEST_WAIT else _LONGEST_WAIT
-        if (late and left <= 0) or not poller.poll(wait):
+        wait = math.ceil(min(max(left, 0) * 1000, _LONGEST_WAIT))
+        if (strict and left <= 0) or not poller.poll(wait):
             error = WireTimeout(f"{what}: the deadline has passed")
             raise self._lose(error) if begun else error

@@ -29,6 +29,8 @@ Special: TypeAlias = "Callable[[Encoder, object], Tree | None]"
 
 MAX_DEPTH = 32
 MAX_ITEMS = 100_000
+MAX_TENSORS = 10_000
+MAX_GENERATORS = 1000
 MAX_INT_BITS = 4096
 LONG_TEXT = 4096  # characters beyond which a text goes into a buffer: escaping it in JSON would cost more
 
@@ -170,7 +172,8 @@ class Encoder:
             number = self._numbers[id(value)] = len(self.tensors)
             self.tensors.append(value)
             self._tensor_paths.append(path)
-            self._count(1)
+            if number >= MAX_TENSORS:
+                raise WireError(f"a value with more than {MAX_TENSORS} tensors cannot be sent")
         return {"tensor": number}
 
     def _generator(self, value: torch.Generator, _path: Path, _depth: int) -> Tree:
@@ -178,6 +181,8 @@ class Encoder:
         if number is None:
             number = self._numbers[id(value)] = len(self.generators)
             self.generators.append(value)
+            if number >= MAX_GENERATORS:
+                raise WireError(f"a value with more than {MAX_GENERATORS} generators cannot be sent")
         return {"generator": number}
 
     def _list(self, value: list[Any], path: Path, depth: int) -> Tree:

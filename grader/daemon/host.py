@@ -1,0 +1,356 @@
+"""The trusted process: imports torch, pytest and hypothesis once, forks an examiner for each submission.
+
+    python -m grader.daemon.host --connection FD    for one client, until it hangs up
+    python -m grader.daemon.host --listen FD        the daemon: for every client of this user, until it has been idle
+
+One thread, one loop. The examiner writes to the client itself; the host only watches: a client that hangs up ends its examiner, an examiner that dies
+without a verdict is reported. The nursery is started first, so that both import torch at the same time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import contextlib
+import gc
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from grader.confine.process import die_with_parent
+from grader.content import builtin_root
+from grader.daemon import address
+from grader.daemon.protocol import LINE_LIMIT, Event, code_version, send_line
+from grader.errors import GraderFault, PracticeError, Text
+
+IDLE_SECONDS = 15 * 60.0
+SEND_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class _Client:
+    """One connection, what has come over it so far, and the examiner that works for it."""
+
+    sock: socket.socket
+    buffer: bytearray = field(default_factory=bytearray)
+    examiner: int = 0
+    waiting: Event | None = None
+
+
+class Host:
+    """The loop. `listening` is None for a host of one client."""
+
+    def __init__(self, listening: socket.socket | None, connection: socket.socket | None) -> None:
+        from grader.exam.supply import Supply
+
+        self.version = code_version()
+        self.listening = listening
+        self.began = time.time()
+        self.graded = 0
+        self.clients: dict[int, _Client] = {}
+        self.examiners: dict[int, _Client] = {}
+        self.queue: collections.deque[_Client] = collections.deque()
+        self.most = os.cpu_count() or 1
+        self.open = True
+        self._make_supply = lambda: Supply(forbidden=[builtin_root() / "exercises", builtin_root() / "solutions"])
+        self.supply = self._make_supply()
+        self.selector = selectors.DefaultSelector()
+        self.wake, wake_writer = socket.socketpair()
+        self.wake.setblocking(False)
+        wake_writer.setblocking(False)
+        self._wake_writer = wake_writer
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False)
+        self.selector.register(self.wake, selectors.EVENT_READ, lambda: self.reap())
+        if listening is not None:
+            listening.setblocking(False)
+            self.selector.register(listening, selectors.EVENT_READ, self.accept)
+        if connection is not None:
+            self.add(connection)
+
+    def warm_up(self) -> None:
+        """Import everything that an examiner needs, then freeze it, so that forks share the memory."""
+        import torch
+
+        torch.set_num_threads(1)
+        from grader.exam import warmth
+
+        warmth.warm_up()
+        gc.collect()
+        gc.freeze()
+
+    # ------------------------------------------------------------------ loop
+
+    def run(self) -> None:
+        while self.open:
+            idle = self.listening is not None and not self.clients
+            ready = self.selector.select(IDLE_SECONDS if idle else None)
+            if not ready and idle:
+                self.leave()
+            for key, _ in ready:
+                key.data()
+            if self.listening is None and not self.clients:
+                self.open = False
+        for pid in self.examiners:
+            _kill(pid)
+        self.supply.close()
+
+    def accept(self) -> None:
+        assert self.listening is not None
+        with contextlib.suppress(BlockingIOError):
+            sock, _ = self.listening.accept()
+            if address.peer_uid(sock) == os.getuid():
+                self.add(sock)
+            else:
+                sock.close()
+
+    def add(self, sock: socket.socket) -> None:
+        client = _Client(sock)
+        sock.setblocking(False)
+        self.clients[sock.fileno()] = client
+        self.selector.register(sock, selectors.EVENT_READ, lambda: self.hear(client))
+
+    def drop(self, client: _Client) -> None:
+        """The client has gone, or is done with: so is its examiner, and with the examiner its worker."""
+        if client.sock.fileno() < 0:
+            return
+        self.selector.unregister(client.sock)
+        self.clients.pop(client.sock.fileno(), None)
+        client.sock.close()
+        if client in self.queue:
+            self.queue.remove(client)
+        if client.examiner:
+            _kill(client.examiner)
+
+    def hear(self, client: _Client) -> None:
+        try:
+            data = client.sock.recv(1 << 16)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data or len(client.buffer) > LINE_LIMIT:
+            self.drop(client)
+            return
+        client.buffer += data
+        line, newline, rest = client.buffer.partition(b"\n")
+        if not newline or client.examiner or client.waiting is not None:
+            return
+        client.buffer = bytearray(rest)
+        try:
+            request = json.loads(line)
+            self.obey(client, request)
+        except (ValueError, KeyError, TypeError) as error:
+            self.tell(client, error_event(GraderFault(f"a request that the grader does not understand: {error}")))
+            self.drop(client)
+
+    def obey(self, client: _Client, request: Event) -> None:
+        if request["op"] == "stop":
+            self.tell(client, {"event": "stopping"})
+            self.leave()
+        elif request.get("version") != self.version or (self.listening is not None and code_version_now() != self.version):
+            self.tell(client, {"event": "stale"})
+            self.drop(client)
+            self.leave()
+        elif request["op"] == "status":
+            self.tell(client, {"event": "status", **self.status()})
+        elif request["op"] == "run":
+            client.waiting = request
+            self.queue.append(client)
+            self.start_examiners()
+        else:
+            raise KeyError(request["op"])
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "pid": os.getpid(),
+            "nursery": self.supply.process.pid,
+            "version": self.version,
+            "seconds": round(time.time() - self.began, 1),
+            "graded": self.graded,
+            "examiners": len(self.examiners),
+            "idle_seconds": IDLE_SECONDS,
+        }
+
+    def tell(self, client: _Client, event: Event) -> None:
+        try:
+            client.sock.settimeout(SEND_SECONDS)
+            send_line(client.sock, event)
+            client.sock.setblocking(False)
+        except OSError:
+            self.drop(client)
+
+    def leave(self) -> None:
+        """Stop listening; the loop ends. A command that comes now starts another daemon."""
+        self.open = False
+        if self.listening is not None:
+            with contextlib.suppress(OSError), address.locked():
+                path = address.socket_path()
+                if _same_socket(self.listening, path):
+                    address.remove(path)
+                self.listening.close()
+
+    # ------------------------------------------------------------- examiners
+
+    def start_examiners(self) -> None:
+        while self.queue and len(self.examiners) < self.most:
+            client = self.queue.popleft()
+            request, client.waiting = client.waiting, None
+            if request is None:
+                continue
+            if self.supply.process.poll() is not None:
+                self.supply.close()
+                self.supply = self._make_supply()
+            prepare_content(request)
+            parent = os.getpid()
+            pid = os.fork()
+            if pid == 0:
+                self.become_examiner(parent, client, request)
+            client.examiner = pid
+            self.examiners[pid] = client
+
+    def become_examiner(self, parent: int, client: _Client, request: Event) -> NoReturn:
+        """In the forked child: grade, write to the client, and never return."""
+        status = 70
+        try:
+            die_with_parent(parent)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self.selector.close()
+            for other in (self.wake, self._wake_writer, self.listening, *(c.sock for c in self.clients.values())):
+                if other is not None and other is not client.sock:
+                    other.close()
+            client.sock.setblocking(True)
+            client.sock.settimeout(SEND_SECONDS)
+            send_line(client.sock, answer(request, self.supply, lambda event: send_line(client.sock, event)))
+            status = 0
+        except OSError:
+            status = 0  # the client has gone: nobody is left to tell
+        except BaseException:  # noqa: BLE001 - the host reports a death without a verdict
+            if os.environ.get("PRACTICE_DEBUG"):
+                traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def reap(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self.wake.recv(1024):
+                pass
+        for pid, client in list(self.examiners.items()):
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if not found:
+                continue
+            del self.examiners[pid]
+            client.examiner = 0
+            self.graded += 1
+            code = os.waitstatus_to_exitcode(status)
+            if code != 0 and client.sock.fileno() >= 0:
+                how = f"signal {-code}" if code < 0 else f"status {code}"
+                self.tell(
+                    client,
+                    error_event(
+                        GraderFault(
+                            Text(f"The examiner died ({how}).", f"评分进程意外结束（{how}）。"),
+                            Text("Run the command again; nothing was lost.", "请再运行一次；没有丢失任何内容。"),
+                        )
+                    ),
+                )
+        self.start_examiners()
+
+
+def answer(request: Event, supply: Any, tell: Any) -> Event:
+    """The last event for a request: a verdict, or what is wrong."""
+    from grader.content import Catalogue
+    from grader.exam.examine import examine
+    from grader.exam.link import Submitted
+    from grader.verdict import pack
+
+    try:
+        exercise = Catalogue([Path(root) for root in request["roots"]]).get(request["exercise"])
+        verdict = examine(
+            exercise,
+            Submitted(request["source"], request["filename"]),
+            supply,
+            diagnosis=request["diagnosis"],
+            on_start=lambda name, title: tell({"event": "started", "id": name, "title": [title.en, title.zh]}),
+            on_result=lambda result: tell({"event": "check", "result": pack(result)}),
+        )
+    except PracticeError as error:
+        return error_event(error)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - our own fault, told in one line; the traceback with --debug
+        if os.environ.get("PRACTICE_DEBUG"):
+            traceback.print_exc()
+        return error_event(GraderFault(f"the grader failed: {type(error).__name__}: {error}", "run with --debug"))
+    return {"event": "verdict", "verdict": pack(verdict)}
+
+
+def error_event(error: PracticeError) -> Event:
+    return {
+        "event": "error",
+        "message": [error.message.en, error.message.zh],
+        "remedy": [error.remedy.en, error.remedy.zh],
+        "exit_status": error.exit_status,
+    }
+
+
+def prepare_content(request: Event) -> None:
+    """Compile the exercise's files here, where the result is kept, and not in the fork, which takes it to the grave."""
+    from grader.content import Catalogue
+    from grader.exam import modules
+
+    with contextlib.suppress(PracticeError, OSError, ValueError):
+        exercise = Catalogue([Path(root) for root in request["roots"]]).get(request["exercise"])
+        for path in (exercise.checks_file, exercise.reference_file, exercise.mistakes_file):
+            modules.compiled(path)
+
+
+def code_version_now() -> str:
+    """The version on disk at this moment: a daemon that runs old code must not answer for new files."""
+    code_version.cache_clear()
+    return code_version()
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _same_socket(listening: socket.socket, path: Path) -> bool:
+    """Whether the path still leads to our socket, and not to one of a daemon that came after us."""
+    try:
+        mine = str(listening.getsockname())
+        return mine == str(path) and path.is_socket()
+    except OSError:
+        return False
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--listen", type=int)
+    parser.add_argument("--connection", type=int)
+    options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    listening = socket.socket(fileno=options.listen) if options.listen is not None else None
+    connection = socket.socket(fileno=options.connection) if options.connection is not None else None
+    for sock in (listening, connection):
+        if sock is not None:
+            sock.set_inheritable(False)
+    host = Host(listening, connection)
+    host.warm_up()
+    host.run()
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""What an examiner would otherwise import or compute on each submission, done once before the forks."""
+
+from __future__ import annotations
+
+import importlib
+
+import torch
+
+
+def warm_up() -> None:
+    """Import the examiner's side and run one operation of each kind that comparisons use."""
+    for name in ("pytest", "hypothesis", "grader.exam.examine", "grader.exam"):
+        importlib.import_module(name)
+    x = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
+    (x @ x.mT).softmax(-1).sum().backward()
+    torch.isfinite(x).all().item()
