@@ -21,13 +21,14 @@ from grader.wire.values import (
     MAX_TENSORS,
     Path,
     Tree,
-    _reason,
-    _spell,
+    reason,
+    spell,
 )
 
 Unspecial: TypeAlias = "Mapping[str, Callable[[Decoder, Tree], object]]"
 
 _AS_IS = frozenset({type(None), bool, float, str})
+_WORD = 1 << 63
 _MAX_COLLISIONS = 32
 _DTYPES = {str(value).removeprefix("torch."): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
 
@@ -53,7 +54,7 @@ class Decoder:
             self.tensors: list[Tensor] = tensors.Unpacker(body, self._buffers, end).unpack(entries)
             self.generators = [generators.unpack(self._buffer(state)) for state in states]
         except HOSTILE as error:
-            raise WireError(f"a frame's table is not well formed: {_reason(error)}") from error
+            raise WireError(f"a frame's table is not well formed: {reason(error)}") from error
         self._tensor_paths: list[Path] = [""] * len(self.tensors)
 
     def decode(self, tree: Tree, path: str | None = None) -> Any:
@@ -61,17 +62,17 @@ class Decoder:
         try:
             return self._decode(tree, self._path if path is None else path, self._depth)
         except HOSTILE as error:
-            raise WireError(f"a frame's value is not well formed: {_reason(error)}") from error
+            raise WireError(f"a frame's value is not well formed: {reason(error)}") from error
 
     @property
     def path(self) -> str:
         """Where the value stands that a special function is making."""
-        return _spell(self._path)
+        return spell(self._path)
 
     @property
     def paths(self) -> list[str]:
         """Where each of `tensors` was first met; empty for one that no tree named."""
-        return [_spell(path) for path in self._tensor_paths]
+        return [spell(path) for path in self._tensor_paths]
 
     def _buffer(self, number: object) -> memoryview:
         if type(number) is not int or not 0 <= number < len(self._buffers):
@@ -113,7 +114,9 @@ class Decoder:
             raise WireError("a tree has a node of the wrong form")
         self._enter(len(items), depth)
         return [
-            item if type(item) in _AS_IS else self._decode(item, (path, index), depth + 1)
+            item
+            if (kind := type(item)) in _AS_IS or (kind is int and -_WORD < item < _WORD)
+            else self._decode(item, (path, index), depth + 1)
             for index, item in enumerate(items)
         ]
 

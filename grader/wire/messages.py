@@ -9,7 +9,7 @@ from typing import Any
 from grader.errors import WireError
 from grader.wire.decoding import Decoder, Unspecial
 from grader.wire.frames import Channel
-from grader.wire.values import HOSTILE, Encoder
+from grader.wire.values import HOSTILE, Encoder, reason
 
 _MAX_NAMES = 64
 
@@ -30,7 +30,7 @@ def send_message(
     try:
         header = _to_json([trees, encoder.table]).encode("ascii")
     except HOSTILE as error:
-        raise WireError(f"a message cannot be written as JSON: {error}") from error
+        raise WireError(f"a message cannot be written as JSON: {reason(error)}") from error
     channel.send(header, encoder.buffers, timeout=timeout)
 
 
@@ -42,7 +42,7 @@ def receive_message(
     try:
         parsed = _from_json(header.decode("ascii"))
     except HOSTILE as error:
-        raise WireError(f"a frame's header is not JSON: {str(error)[:200]}") from error
+        raise WireError(f"a frame's header is not JSON: {reason(error)}") from error
     if type(parsed) is not list or len(parsed) != 2 or type(parsed[0]) is not dict or len(parsed[0]) > _MAX_NAMES:
         raise WireError("a frame's header has the wrong form")
     trees, table = parsed

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 from torch import Tensor, nn
 
 from grader.errors import WireError
-from grader.wire.values import HOSTILE, MAX_DEPTH
+from grader.wire.values import HOSTILE, MAX_DEPTH, reason, type_name
 
 Description: TypeAlias = dict[str, Any]
 
@@ -83,15 +83,17 @@ def class_name(module: nn.Module | None) -> str:
     """`torch.nn.Linear` and the like; WireError for any class but the exact ones that can be sent."""
     name = _NAMES.get(type(module))
     if name is None:
-        kind = type(module)
-        raise WireError(f"a module of class {kind.__module__}.{kind.__qualname__} cannot be sent")
+        raise WireError(f"a module of class {type_name(type(module))} cannot be sent")
     return name
 
 
 def describe(module: nn.Module) -> Description:
     """Plain values and tensors from which `build` makes the module again."""
     entries: list[list[Any]] = []
-    _describe(module, entries, {}, 0)
+    try:
+        _describe(module, entries, {}, 0)
+    except HOSTILE as error:
+        raise WireError(f"a module cannot be sent: {reason(error)}") from error
     return {"modules": entries}
 
 
@@ -100,7 +102,7 @@ def build(description: object) -> nn.Module:
     try:
         return _build(description)
     except HOSTILE as error:
-        raise WireError(f"a module's description is not well formed: {str(error)[:200]}") from error
+        raise WireError(f"a module's description is not well formed: {reason(error)}") from error
 
 
 def _describe(module: nn.Module | None, entries: list[list[Any]], numbers: dict[int, int], depth: int) -> int:

@@ -126,7 +126,7 @@ def _plain(tensor: Tensor) -> Tensor:
     """A subclass's own data, with none of the subclass's code run."""
     with torch._C.DisableTorchFunctionSubclass(), torch._C._DisableTorchDispatch():
         plain = torch.Tensor.as_subclass(tensor, Tensor)
-    if nn.Parameter in type(tensor).__mro__:
+    if issubclass(type(tensor), nn.Parameter):
         return nn.Parameter(plain.detach(), plain.requires_grad)
     return plain
 

@@ -12,6 +12,7 @@ subclasses through the methods of their base. The decoder believes nothing.
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
@@ -47,6 +48,7 @@ HOSTILE = (
 )
 
 _AS_IS = frozenset({type(None), bool, float})
+_WORD = 1 << 63
 
 
 class Encoded:
@@ -87,17 +89,17 @@ class Encoder:
         try:
             return self._encode(value, self._path if path is None else path, self._depth)
         except HOSTILE as error:
-            raise WireError(f"a value cannot be sent: {_reason(error)}") from error
+            raise WireError(f"a value cannot be sent: {reason(error)}") from error
 
     @property
     def path(self) -> str:
         """Where the value stands that `special` is being asked about."""
-        return _spell(self._path)
+        return spell(self._path)
 
     @property
     def paths(self) -> list[str]:
         """Where each of `tensors` was first met."""
-        return [_spell(path) for path in self._tensor_paths]
+        return [spell(path) for path in self._tensor_paths]
 
     @property
     def table(self) -> Tree:
@@ -116,7 +118,7 @@ class Encoder:
                 first = len(self._blobs) + len(states)
                 entries, spans, lone = tensors.pack(self.tensors, first)
             except HOSTILE as error:
-                raise WireError(f"a tensor or generator cannot be sent: {_reason(error)}") from error
+                raise WireError(f"a tensor or generator cannot be sent: {reason(error)}") from error
             numbered = [*self._blobs, *states, *spans]
             sizes = [len(buffer) for buffer in numbered]
             self._packed = [entries, list(range(len(self._blobs), first)), sizes], numbered + lone
@@ -139,14 +141,15 @@ class Encoder:
         return encode(self, value, path, depth)
 
     def _ask(self, special: Special, value: object, path: Path, depth: int) -> Tree | None:
-        if depth >= MAX_DEPTH:
-            raise WireError(f"a value nested deeper than {MAX_DEPTH} levels cannot be sent")
         before = self._path, self._depth
         self._path, self._depth = path, depth + 1
         try:
-            return special(self, value)
+            tree = special(self, value)
         finally:
             self._path, self._depth = before
+        if tree is not None:
+            self._enter(1, depth)
+        return tree
 
     def _int(self, value: int, _path: Path, _depth: int) -> Tree:
         if value.bit_length() > MAX_INT_BITS:
@@ -201,9 +204,15 @@ class Encoder:
         return {"frozenset": self._sequence(frozenset.__iter__(value), frozenset.__len__(value), path, depth)}
 
     def _dict(self, value: dict[Any, Any], path: Path, depth: int) -> Tree:
-        self._enter(2 * dict.__len__(value), depth)
+        return self._pairs(dict.items(value), dict.__len__(value), path, depth)
+
+    def _ordered(self, value: OrderedDict[Any, Any], path: Path, depth: int) -> Tree:
+        return self._pairs(OrderedDict.items(value), dict.__len__(value), path, depth)
+
+    def _pairs(self, pairs: Iterable[tuple[Any, Any]], count: int, path: Path, depth: int) -> Tree:
+        self._enter(2 * count, depth)
         flat: list[Tree] = []
-        for key, item in dict.items(value):
+        for key, item in pairs:
             flat.append(self._encode(key, (path, "a key"), depth + 1))
             flat.append(self._encode(item, (path, key), depth + 1))
         return {"dict": flat}
@@ -211,7 +220,9 @@ class Encoder:
     def _sequence(self, items: Iterable[Any], count: int, path: Path, depth: int) -> list[Tree]:
         self._enter(count, depth)
         return [
-            item if type(item) in _AS_IS else self._encode(item, (path, index), depth + 1)
+            item
+            if (kind := type(item)) in _AS_IS or (kind is int and -_WORD < item < _WORD)  # token ids, mostly
+            else self._encode(item, (path, index), depth + 1)
             for index, item in enumerate(items)
         ]
 
@@ -233,6 +244,7 @@ _ENCODERS: dict[type, _Method] = {
     list: Encoder._list,
     tuple: Encoder._tuple,
     dict: Encoder._dict,
+    OrderedDict: Encoder._ordered,  # its order is its own: move_to_end does not touch the dict below
     set: Encoder._set,
     frozenset: Encoder._frozenset,
     nn.Parameter: Encoder._tensor,
@@ -254,6 +266,7 @@ _BASES: tuple[tuple[type, _Method], ...] = (
     (list, Encoder._list),
     (torch.Size, Encoder._size),
     (tuple, Encoder._tuple),
+    (OrderedDict, Encoder._ordered),
     (dict, Encoder._dict),
     (set, Encoder._set),
     (frozenset, Encoder._frozenset),
@@ -265,15 +278,22 @@ def _by_base(value: object) -> _Method:
     # issubclass of the type: isinstance would also ask the value's own __class__, which can lie.
     kind = type(value)
     for base, method in _BASES:
-        if base in kind.__mro__:
+        if issubclass(kind, base):
             return method
-    raise WireError(f"a value of type {kind.__module__}.{kind.__qualname__} cannot be sent")
+    raise WireError(f"a value of type {type_name(kind)} cannot be sent")
+
+
+def type_name(kind: type) -> str:
+    """`module.Name`, by type's own getters: a metaclass can put code of its own in their place."""
+    name = type.__dict__["__qualname__"].__get__(kind)
+    module = type.__dict__["__module__"].__get__(kind)
+    return f"{module}.{name}" if type(module) is str and module != "builtins" else str(name)
 
 
 def _numpy_scalar(value: np.generic) -> object:
     plain = np.generic.item(value)
     if type(plain) not in (bool, int, float, str, bytes):
-        raise WireError(f"a value of type numpy.{type(value).__name__} cannot be sent")
+        raise WireError(f"a value of type {type_name(type(value))} cannot be sent")
     return plain
 
 
@@ -285,16 +305,18 @@ def _has_surrogates(text: str) -> bool:
     return False
 
 
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error)[:200]}"
+def reason(error: BaseException) -> str:
+    """What went wrong, fit to be shown: the text may be the peer's."""
+    return f"{type(error).__name__}: {ascii(str(error)[:200])}"
 
 
-def _spell(path: Path) -> str:
+def spell(path: Path) -> str:
+    """A path as one would write it: `weights[2]`, `cache["k"]`."""
     if isinstance(path, str):
         return path
     parent, key = path
     if type(key) is str:
-        return f"{_spell(parent)}[{json.dumps(key, ensure_ascii=False)}]"
+        return f"{spell(parent)}[{json.dumps(key, ensure_ascii=False)}]"
     if type(key) in (int, float, bool, type(None)):
-        return f"{_spell(parent)}[{key!r}]"
-    return f"{_spell(parent)}[...]"
+        return f"{spell(parent)}[{key!r}]"
+    return f"{spell(parent)}[...]"
