@@ -4,9 +4,10 @@
 """
 
 from grader.wire.decoding import Decoder
+from grader.wire.encoding import Encoder
 from grader.wire.frames import Buffer, Channel
 from grader.wire.messages import receive_message, send_message
-from grader.wire.values import Encoded, Encoder, Tree, tagged
+from grader.wire.values import Encoded, Tree, tagged
 
 __all__ = [
     "Buffer",

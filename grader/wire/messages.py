@@ -8,8 +8,9 @@ from typing import Any
 
 from grader.errors import WireError
 from grader.wire.decoding import Decoder, Unspecial
+from grader.wire.encoding import Encoder
 from grader.wire.frames import Channel
-from grader.wire.values import HOSTILE, Encoder, reason
+from grader.wire.values import HOSTILE, reason
 
 _MAX_NAMES = 64
 

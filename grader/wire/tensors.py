@@ -19,17 +19,11 @@ import torch
 from torch import Tensor, nn
 
 from grader.errors import WireError
+from grader.wire.dtypes import ALL_FLAGS, BY_DTYPE, BY_NAME, CONJUGATE, NEGATIVE, PARAMETER, REQUIRES_GRAD, SHARED, Kind
 from grader.wire.frames import MAX_BODY, Buffer, padded
 
 Entry: TypeAlias = list[Any]
 Array: TypeAlias = "np.ndarray[Any, Any]"
-
-REQUIRES_GRAD = 1
-PARAMETER = 2
-SHARED = 4
-CONJUGATE = 8
-NEGATIVE = 16
-_ALL_FLAGS = 31
 
 _MAX_DIMENSIONS = 64  # what torch's own iterators take
 _MAX_SIZE = 1 << 40
@@ -38,43 +32,6 @@ _COPIED = 4096  # bytes up to which a copy costs less than a view
 _SPAN_ALIGNMENT = 16  # the widest element, complex128
 
 _EXACT = frozenset({Tensor, nn.Parameter})
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    name: str
-    dtype: torch.dtype
-    itemsize: int
-    bits: np.dtype[Any]  # numpy's type of the same width
-    carrier: torch.dtype | None  # what it is viewed as where numpy has no such type
-    differentiable: bool
-
-
-def _kinds() -> list[_Kind]:
-    # fmt: off
-    bits = {
-        "float32": "f4", "float64": "f8", "float16": "f2", "complex64": "c8", "complex128": "c16", "bool": "u1",
-        "int64": "i8", "int32": "i4", "int16": "i2", "int8": "i1",
-        "uint64": "u8", "uint32": "u4", "uint16": "u2", "uint8": "u1",
-    }
-    carried = {
-        "bfloat16": "int16", "complex32": "int32", "float8_e4m3fn": "uint8", "float8_e5m2": "uint8",
-        "float8_e4m3fnuz": "uint8", "float8_e5m2fnuz": "uint8", "float8_e8m0fnu": "uint8",
-    }
-    # fmt: on
-    kinds = []
-    for name in (*bits, *carried):
-        if hasattr(torch, name):  # the youngest came with torch 2.7
-            dtype: torch.dtype = getattr(torch, name)
-            carrier: torch.dtype | None = getattr(torch, carried[name]) if name in carried else None
-            width = np.dtype(bits[carried.get(name, name)])
-            differentiable = dtype.is_floating_point or dtype.is_complex
-            kinds.append(_Kind(name, dtype, dtype.itemsize, width, carrier, differentiable))
-    return kinds
-
-
-_BY_NAME = {kind.name: kind for kind in _kinds()}
-_BY_DTYPE = {kind.dtype: kind for kind in _BY_NAME.values()}
 
 
 def pack(
@@ -94,7 +51,7 @@ def pack(
     lone: list[Buffer] = []
     places = _spans(plain, pointers, spans, first_span) if len(set(pointers)) < len(pointers) else {}
     for tensor, pointer in zip(plain, pointers, strict=True):
-        kind = _BY_DTYPE.get(tensor.dtype)
+        kind = BY_DTYPE.get(tensor.dtype)
         if kind is None:
             raise _unsendable(tensor)
         flags = REQUIRES_GRAD if tensor.requires_grad else 0
@@ -150,14 +107,14 @@ def _unsendable(tensor: Tensor) -> WireError:
         kind = tensor.device.type
     elif tensor.is_quantized:
         kind = "quantized"
-    elif tensor.dtype not in _BY_DTYPE:
+    elif tensor.dtype not in BY_DTYPE:
         kind = str(tensor.dtype).removeprefix("torch.")
     else:
         return WireError("a tensor without data of its own cannot be sent")
     return WireError(f"a {kind} tensor cannot be sent")
 
 
-def _array(tensor: Tensor, kind: _Kind) -> Array:
+def _array(tensor: Tensor, kind: Kind) -> Array:
     """The tensor's elements where they lie, unless they have to be conjugated or negated first."""
     try:
         if tensor.requires_grad:
@@ -179,7 +136,7 @@ def _spans(
     """For each storage with several tensors: its buffer's number, and the address at which the covered span begins."""
     sharing: dict[int, list[Tensor]] = {}
     for tensor, pointer in zip(tensors, pointers, strict=True):
-        if tensor.dtype not in _BY_DTYPE or tensor.layout is not torch.strided or tensor.is_nested:
+        if tensor.dtype not in BY_DTYPE or tensor.layout is not torch.strided or tensor.is_nested:
             raise _unsendable(tensor)
         if pointer and tensor.numel():
             sharing.setdefault(pointer, []).append(tensor)
@@ -197,7 +154,7 @@ def _spans(
     return places
 
 
-def _strided(tensor: Tensor, kind: _Kind, flags: int, buffer: int, begin: int) -> Entry:
+def _strided(tensor: Tensor, kind: Kind, flags: int, buffer: int, begin: int) -> Entry:
     flags |= SHARED
     flags |= CONJUGATE if tensor.is_conj() else 0
     flags |= NEGATIVE if tensor.is_neg() else 0
@@ -214,7 +171,7 @@ def _reach(shape: Sequence[int], strides: Sequence[int]) -> int:
 class _Layout:
     """An entry that has been checked, as far as it can be without its body."""
 
-    kind: _Kind
+    kind: Kind
     flags: int
     size: int  # bytes that the tensor shows
     room: int  # bytes that it takes in the body, if it is alone
@@ -227,8 +184,8 @@ class _Layout:
 # The same few layouts come in call after call.
 @lru_cache(maxsize=256)
 def _layout(name: object, flags: object, *numbers: object) -> _Layout:
-    kind = _BY_NAME.get(name) if type(name) is str else None
-    if kind is None or type(flags) is not int or not 0 <= flags <= _ALL_FLAGS:
+    kind = BY_NAME.get(name) if type(name) is str else None
+    if kind is None or type(flags) is not int or not 0 <= flags <= ALL_FLAGS:
         raise WireError("a tensor's entry has an unknown dtype or unknown flags")
     if flags & (REQUIRES_GRAD | CONJUGATE | NEGATIVE) and not kind.differentiable:
         raise WireError("a tensor's flags do not fit its dtype")
@@ -247,7 +204,7 @@ def _layout(name: object, flags: object, *numbers: object) -> _Layout:
     return _Layout(kind, flags, _shown(kind, shape), 0, shape, strides, offset, buffer)
 
 
-def _shown(kind: _Kind, shape: tuple[int, ...]) -> int:
+def _shown(kind: Kind, shape: tuple[int, ...]) -> int:
     """The bytes that a tensor of that shape holds, or seems to hold."""
     if len(shape) > _MAX_DIMENSIONS or math.prod(filter(None, shape)) > _MAX_ELEMENTS:
         raise WireError("a tensor's shape is out of range")
