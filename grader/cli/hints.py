@@ -1,0 +1,107 @@
+"""`practice hint`: one hint at a time, for the failing checks of the last attempt in teaching order."""
+
+from __future__ import annotations
+
+from grader.cli.common import Invocation, program
+from grader.cli.rendering import first_failing, mark_of
+from grader.cli.terminal import Screen
+from grader.content.place import shown
+from grader.daemon.client import read_submission
+from grader.errors import PracticeError, Text, UsageError
+from grader.journal import Attempt
+from grader.journal.journal import digest
+from grader.verdict import CheckResult
+
+
+def show_hint(invocation: Invocation, id: str, *, snippet: bool) -> int:
+    """The next hint, or the code that reproduces the first failure."""
+    attempt = last_attempt(invocation, id)
+    if attempt.outcome == "passed":
+        invocation.out.line(
+            Text("The last attempt passed: there is nothing to hint at.", "上次作答已通过，不需要提示。"), "good"
+        )
+        return 0
+    _warn_if_changed(invocation, attempt)
+    if snippet:
+        return _show_snippet(invocation, attempt)
+    hints = [check for check in attempt.verdict.checks if check.outcome == "failed" and check.hint.en]
+    if not hints:
+        _no_hint(invocation.out, attempt)
+        return 0
+    number = invocation.workspace.journal.notes_since_last("hint", id)
+    if number >= len(hints):
+        for position, check in enumerate(hints):
+            _show(invocation.out, check, position, len(hints))
+        name = program()
+        invocation.out.line(
+            Text(
+                f"These are all. The reference: {name} solution {id} --give-up",
+                f"提示就这些了。看参考答案：{name} solution {id} --give-up",
+            ),
+            "dim",
+        )
+        return 0
+    _show(invocation.out, hints[number], number, len(hints))
+    _note(invocation, id)
+    return 0
+
+
+def last_attempt(invocation: Invocation, id: str) -> Attempt:
+    """The latest attempt at an exercise. UsageError when there is none."""
+    attempt = invocation.workspace.journal.last(id)
+    if attempt is None:
+        raise UsageError(
+            Text(f"there is no attempt at {id} in {shown(invocation.workspace.attempts)} yet", f"{id} 还没有作答记录"),
+            Text(f"make one: {program()} run {id}", f"先作答一次：{program()} run {id}"),
+        )
+    return attempt
+
+
+def _warn_if_changed(invocation: Invocation, attempt: Attempt) -> None:
+    """A hint is for what was graded, which may no longer be what stands in the file."""
+    try:
+        source = read_submission(invocation.workspace.attempt(attempt.exercise))
+    except PracticeError:
+        return
+    if digest(source) != attempt.sha256:
+        invocation.err().line(
+            Text(
+                "(for the last graded attempt; the file has changed since)", "（针对上次评分的代码；文件之后又有修改）"
+            ),
+            "dim",
+        )
+
+
+def _show(out: Screen, check: CheckResult, position: int, count: int) -> None:
+    number = f"  ({position + 1}/{count})" if count > 1 else ""
+    out.line(f"{mark_of(out, check.outcome)} {out.styled(check.title, 'strong')}{out.styled(number, 'dim')}")
+    out.paragraph(check.hint, indent=2)
+
+
+def _no_hint(out: Screen, attempt: Attempt) -> None:
+    """Code that does not load, or a fault of ours: the message is all that there is to say."""
+    check = first_failing(attempt.verdict.checks)
+    out.line(Text("There is no hint beyond the message:", "除了下面的信息，没有更多提示："))
+    if check is not None:
+        out.paragraph(check.message, indent=2)
+
+
+def _show_snippet(invocation: Invocation, attempt: Attempt) -> int:
+    """Code alone on stdout, to be piped into Python beside the attempt."""
+    check = first_failing(attempt.verdict.checks)
+    if check is None or not check.snippet:
+        raise UsageError(
+            Text("the first failing check has no snippet", "第一个未通过的检查没有可复现的代码"),
+            Text(f"its message: {program()} run {attempt.exercise}", f"查看信息：{program()} run {attempt.exercise}"),
+        )
+    invocation.out.code(check.snippet)
+    return 0
+
+
+def _note(invocation: Invocation, id: str) -> None:
+    """Remembered for the next time; where that cannot be, the same hint is shown again."""
+    try:
+        invocation.workspace.journal.note("hint", id)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        invocation.err().warning(Text(f"The journal cannot be written: {why}", f"无法写入日志：{why}"))

@@ -1,0 +1,128 @@
+"""`practice` and `practice list`: where a candidate stands, and what there is."""
+
+from __future__ import annotations
+
+from grader.cli.common import Invocation, program
+from grader.cli.progress import Progress, State, next_open, progress
+from grader.cli.terminal import Screen, cells, padded
+from grader.content import TOPICS, Exercise, Topic, learning_order
+from grader.errors import Text
+from grader.journal import Attempt
+
+TOPIC_NAMES: dict[Topic, Text] = {
+    "attention": Text("attention", "注意力"),
+    "pretraining": Text("pretraining", "预训练"),
+    "multimodal": Text("multimodal", "多模态"),
+    "generation": Text("generation", "生成"),
+    "quantization": Text("quantization", "量化"),
+    "sparsity": Text("sparsity", "稀疏"),
+    "bert": Text("BERT", "BERT"),
+    "gpt": Text("GPT", "GPT"),
+}
+STATES: dict[State, Text] = {
+    "passed": Text("passed", "已通过"),
+    "started": Text("started", "进行中"),
+    "open": Text("open", "未开始"),
+}
+SIGNS: dict[State, str] = {"passed": "●", "started": "◐", "open": "○"}
+COLOURS: dict[State, str] = {"passed": "good", "started": "warn", "open": "dim"}
+
+
+def overview(invocation: Invocation) -> int:
+    """Counts, the last attempt, and the one command to type next."""
+    exercises, errors = invocation.catalogue.all()
+    invocation.warn_of(errors)
+    standing = progress((exercise.id for exercise in exercises), invocation.workspace)
+    out = invocation.out
+    if not invocation.workspace.exists:
+        _welcome(out, len(exercises))
+        return 0
+    counts = [(standing.count(state), STATES[state]) for state in STATES]
+    out.line(
+        Text(" · ".join(f"{n} {name.en}" for n, name in counts), " · ".join(f"{name.zh} {n}" for n, name in counts)),
+        "strong",
+    )
+    last = invocation.workspace.journal.last()
+    if last is not None:
+        _last(out, last)
+    _next(out, exercises, standing)
+    return 0
+
+
+def _welcome(out: Screen, count: int) -> None:
+    name = program()
+    exercises_en = "one exercise" if count == 1 else f"{count} exercises"
+    out.line(
+        Text(
+            f"{exercises_en.capitalize()} on language models; nothing begun in this folder. Type:",
+            f"{count} 个大语言模型练习；这个文件夹里还没有开始。请输入：",
+        )
+    )
+    out.line(f"{name} run", "strong", indent=2)
+
+
+def _last(out: Screen, last: Attempt) -> None:
+    when = moment(last)
+    points = f"{last.points:g}/{last.max_points:g}"
+    how = Text("passed", "已通过") if last.outcome == "passed" else Text("not passed", "未通过")
+    out.line(
+        Text(
+            f"Last: {last.exercise}, {how.en}, {points} points, {when}",
+            f"上次：{last.exercise}，{how.zh}，{points} 分，{when}",
+        )
+    )
+
+
+def moment(attempt: Attempt) -> str:
+    """When it was, by the user's clock."""
+    return attempt.time.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _next(out: Screen, exercises: list[Exercise], standing: Progress) -> None:
+    name = program()
+    if standing.unfinished:
+        id = standing.unfinished[0]
+        out.line(Text(f"Go on: {name} run {id}", f"继续：{name} run {id}"))
+        return
+    following = next_open(exercises, standing)
+    if following is None:
+        out.line(Text("Every exercise is passed.", "所有练习都已通过。"), "good")
+    else:
+        out.line(Text(f"Next: {name} run {following.id}", f"下一个：{name} run {following.id}"))
+
+
+def list_exercises(invocation: Invocation) -> int:
+    """All exercises by topic, in the order of learning."""
+    exercises, errors = invocation.catalogue.all()
+    standing = progress((exercise.id for exercise in exercises), invocation.workspace)
+    ordered = learning_order(exercises)
+    widths = _widths(invocation.out, ordered)
+    for number, topic in enumerate(topic for topic in TOPICS if any(one.topic == topic for one in ordered)):
+        if number:
+            invocation.out.line()
+        invocation.out.line(TOPIC_NAMES[topic], "strong")
+        for exercise in ordered:
+            if exercise.topic == topic:
+                _row(invocation.out, exercise, standing.states[exercise.id], widths)
+    invocation.warn_of(errors)
+    return 0
+
+
+def _widths(out: Screen, exercises: list[Exercise]) -> tuple[int, int]:
+    """Columns that the ids and the titles take."""
+    ids = max((cells(one.id) for one in exercises), default=0)
+    return ids, max((cells(out.say(one.title)) for one in exercises), default=0)
+
+
+def _row(out: Screen, exercise: Exercise, state: State, widths: tuple[int, int]) -> None:
+    signs = out.terminal and out.carries("".join(SIGNS.values()))
+    word = max(cells(out.say(name)) for name in STATES.values())
+    mark = out.styled(SIGNS[state], COLOURS[state]) if signs else padded(out.say(STATES[state]), word)
+    id, title = padded(exercise.id, widths[0]), padded(out.say(exercise.title), widths[1])
+    out.line(
+        Text(
+            f"{mark}  {id}  {title}  level {exercise.level}  {exercise.minutes:>3} min",
+            f"{mark}  {id}  {title}  难度 {exercise.level}  {exercise.minutes:>3} 分钟",
+        ),
+        indent=2,
+    )

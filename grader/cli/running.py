@@ -1,0 +1,176 @@
+"""`practice run`: hands out a stub, or grades what stands in the file.
+
+Up to the verdict nothing of an exercise is read here: its id leads to the attempt, and the daemon knows the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.cli.common import Invocation, program
+from grader.content.place import shown
+from grader.daemon import client
+from grader.daemon.protocol import Event
+from grader.errors import Text, UsageError
+from grader.verdict import Verdict
+
+EXIT = {"passed": 0, "failed": 1, "broken": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which exercise, and which file stands for it."""
+
+    id: str
+    file: Path
+    own: bool  # the attempt of the workspace, which may be handed out
+
+
+def choose(invocation: Invocation, name: str | None, file: Path | None) -> Target | None:
+    """What the arguments mean; None when there is nothing left to do."""
+    if file is None and name is not None and name.endswith(".py"):
+        file, name = Path(name), None  # `practice run attempts/self_attention.py`
+    if file is not None:
+        return Target(_id_for(invocation, name, file), file, own=False)
+    if name is not None:
+        id = invocation.resolve(name)
+    else:
+        from grader.cli.progress import next_id
+
+        found = next_id(invocation.catalogue, invocation.workspace)
+        if found is None:
+            return None
+        id = found
+    return own_target(invocation, id)
+
+
+def own_target(invocation: Invocation, id: str) -> Target:
+    return Target(id, invocation.workspace.attempt(id), own=True)
+
+
+def _id_for(invocation: Invocation, name: str | None, file: Path) -> str:
+    if name is not None:
+        return invocation.resolve(name)
+    try:
+        return invocation.resolve(file.stem)
+    except UsageError:
+        raise UsageError(
+            Text(f"which exercise does {file} answer?", f"{file} 是哪个练习的答案？"),
+            Text(f"name it: {program()} run ID --file {file}", f"请写明：{program()} run ID --file {file}"),
+        ) from None
+
+
+def run_once(invocation: Invocation, target: Target | None, *, as_json: bool, daemon: bool) -> int:
+    """Hand out or grade, once; the exit status."""
+    if target is None:
+        return _all_passed(invocation, as_json)
+    if target.own and not invocation.workspace.started(target.id):
+        return _hand_out(invocation, target, as_json)
+    if as_json:
+        verdict = grade(invocation, target, daemon=daemon)
+        invocation.out.write(json.dumps(verdict.to_json(invocation.spoken), ensure_ascii=False) + "\n")
+    else:
+        verdict = grade_and_show(invocation, target, daemon=daemon)
+        _next(invocation, target, verdict)
+    return EXIT[verdict.outcome]
+
+
+# ---------------------------------------------------------------------- grading
+
+
+def grade(invocation: Invocation, target: Target, *, daemon: bool) -> Verdict:
+    """Grade in silence, apart from what is said on stderr."""
+
+    source, request = request_for(invocation, target)
+    verdict = client.run(request, daemon=daemon, listen=lambda event: listen_quietly(invocation, event))
+    record(invocation, target, verdict, source)
+    return verdict
+
+
+def grade_and_show(invocation: Invocation, target: Target, *, daemon: bool) -> Verdict:
+    """Grade, showing each check as it finishes, and then what the verdict says."""
+    from grader.cli.rendering import Checks, render_verdict
+
+    source, request = request_for(invocation, target)
+    out = invocation.out
+    out.line(f"{out.styled(target.id, 'strong')} · {request.filename}")
+    out.line()
+    with Checks(out, invocation.err()) as checks:
+        verdict = client.run(request, daemon=daemon, listen=checks.listen)
+        checks.show_rest(verdict.checks)
+    render_verdict(out, verdict)
+    record(invocation, target, verdict, source)
+    return verdict
+
+
+def listen_quietly(invocation: Invocation, event: Event) -> None:
+    """Pass on only what the user should know of the daemon."""
+    if event["event"] == "notice":
+        invocation.err().line(Text(*event["text"]), "dim")
+
+
+def request_for(invocation: Invocation, target: Target) -> tuple[str, client.Request]:
+    """The source as it stands now, and what to ask of the host."""
+
+    name = shown(target.file.absolute()) if target.own else str(target.file)
+    source = client.read_submission(Path(name))
+    return source, client.Request(target.id, source, name, invocation.catalogue.roots)
+
+
+def record(invocation: Invocation, target: Target, verdict: Verdict, source: str) -> None:
+    """Keep the attempt. A file from elsewhere, graded where nothing was handed out, leaves nothing behind."""
+    if not (target.own or invocation.workspace.exists):
+        return
+    journal = invocation.workspace.journal
+    try:
+        journal.record(verdict, source)
+    except OSError as error:
+        why, where = error.strerror or type(error).__name__, shown(journal.file)
+        invocation.err().warning(
+            Text(f"This attempt is not in the journal: {where}: {why}", f"这次作答没有记入日志：{where}：{why}")
+        )
+
+
+# -------------------------------------------------------------------- what next
+
+
+def _next(invocation: Invocation, target: Target, verdict: Verdict) -> None:
+    from grader.cli.rendering import render_next_after_failure
+
+    out, name = invocation.out, program()
+    if verdict.outcome != "passed":
+        render_next_after_failure(out, name, target.id, verdict)
+        return
+    out.line(Text(f"The reference: {name} solution {target.id}", f"参考答案：{name} solution {target.id}"))
+    if not target.own:
+        return
+    from grader.cli.progress import next_id
+
+    following = next_id(invocation.catalogue, invocation.workspace)
+    if following is None:
+        out.line(Text("Every exercise is passed.", "所有练习都已通过。"), "good")
+    else:
+        out.line(Text(f"Next: {name} run {following}", f"下一个：{name} run {following}"))
+
+
+def _all_passed(invocation: Invocation, as_json: bool) -> int:
+    again = Text(f"again: {program()} run ID", f"再做一遍：{program()} run ID")
+    message = Text("every exercise is passed", "所有练习都已通过")
+    if as_json or not invocation.catalogue.ids():
+        raise UsageError(message if invocation.catalogue.ids() else Text("there is no exercise", "没有任何练习"), again)
+    invocation.out.line(Text("Every exercise is passed.", "所有练习都已通过。"), "good")
+    invocation.out.line(again)
+    return 0
+
+
+def _hand_out(invocation: Invocation, target: Target, as_json: bool) -> int:
+    """Write the stub, and show how the statement begins."""
+    from grader.cli.handing_out import hand_out
+
+    path = hand_out(invocation, target.id, quiet=as_json)
+    if as_json:
+        told = {"exercise": target.id, "submission": shown(path), "outcome": "handed_out"}
+        invocation.out.write(json.dumps(told) + "\n")
+    return 0
