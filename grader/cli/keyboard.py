@@ -25,7 +25,7 @@ class Keyboard:
         if self.descriptor is not None:
             self._before = termios.tcgetattr(self.descriptor)
             self._listen()
-            # what ends the program must pass through __exit__; what continues it after Ctrl-Z finds the shell's settings
+            # what ends the program must pass through __exit__; after Ctrl-Z the terminal has the shell's settings
             for number in (signal.SIGTERM, signal.SIGHUP):
                 self._handlers[number] = signal.signal(number, _end)
             self._handlers[signal.SIGCONT] = signal.signal(signal.SIGCONT, lambda *_: self._listen())

@@ -20,10 +20,11 @@ from grader.cli.saves import Saves
 from grader.cli.terminal import Screen
 from grader.cli.waiting import Waiting
 from grader.daemon import client
-from grader.daemon.protocol import Event
+from grader.daemon.protocol import Event, code_version
 from grader.errors import PracticeError, Text
 from grader.verdict import Verdict
 
+MOST_CHANGES = 3
 KEYS = Text(
     "h hint · n next · l list · s statement · r again · q quit", "h 提示 · n 下一题 · l 列表 · s 题目 · r 重评 · q 退出"
 )
@@ -127,6 +128,7 @@ class _Watch:
         """The verdict; while it takes its time, the check that is running is named below the last one."""
         source, request = request_for(self._invocation, self._target)
         waiting = Waiting(self._out)
+        code_version.cache_clear()  # this process may outlive an update of the kit
 
         def listen(event: Event) -> None:
             if event["event"] == "started":
@@ -207,5 +209,7 @@ def _show_changes(out: Screen, previous: Verdict, verdict: Verdict) -> None:
             if check.outcome == outcome and before.get(check.id, outcome) != outcome
         ]
         if titles:
-            en, zh = ", ".join(title.en for title in titles), "、".join(title.zh for title in titles)
+            shown, more = titles[:MOST_CHANGES], len(titles) - MOST_CHANGES
+            en = "; ".join(title.en for title in shown) + (f"; and {more} more" if more > 0 else "")
+            zh = "；".join(title.zh for title in shown) + (f"；另外 {more} 项" if more > 0 else "")
             out.paragraph(Text(f"{label.en}: {en}", f"{label.zh}：{zh}"), "good" if outcome == "passed" else "bad")
