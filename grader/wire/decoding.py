@@ -50,6 +50,8 @@ class Decoder:
             entries, states, sizes = _three_lists(table)
             if len(entries) > MAX_TENSORS or len(states) > MAX_GENERATORS or len(sizes) > 2 * MAX_ITEMS:
                 raise WireError("a frame's table is too long")
+            if body.readonly:  # torch takes no array that it could not write to
+                body = memoryview(bytearray(body))
             self._buffers, end = _cut(body, sizes)
             self.tensors: list[Tensor] = tensors.Unpacker(body, self._buffers, end).unpack(entries)
             self.generators = [generators.unpack(self._buffer(state)) for state in states]
@@ -202,6 +204,12 @@ def _no_twins(sent: int, kept: int) -> None:
         raise WireError("a key or member comes twice")
 
 
+def _size(items: list[Any]) -> torch.Size:
+    if any(type(item) is not int or not -_WORD < item < _WORD for item in items):
+        raise WireError("a size holds something else than sizes")
+    return torch.Size(items)
+
+
 def _device(name: Tree) -> torch.device:
     if type(name) is not str or len(name) > 32:
         raise WireError("a device has the wrong form")
@@ -214,7 +222,7 @@ _DECODERS: dict[str, Callable[[Decoder, Tree, Path, int], Any]] = {
     "dict": Decoder._dict,
     "set": Decoder._set,
     "frozenset": lambda decoder, tree, path, depth: frozenset(decoder._set(tree, path, depth)),
-    "size": lambda decoder, tree, path, depth: torch.Size(decoder._list(tree, path, depth)),
+    "size": lambda decoder, tree, path, depth: _size(decoder._list(tree, path, depth)),
     "bytes": Decoder._blob,
     "text": lambda decoder, tree, path, depth: decoder._blob(tree, path, depth).decode("utf-8", "surrogatepass"),
     "generator": Decoder._generator,

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from grader.errors import WireError
 from grader.wire.dtypes import ALL_FLAGS, BY_DTYPE, BY_NAME, CONJUGATE, NEGATIVE, PARAMETER, REQUIRES_GRAD, SHARED, Kind
 from grader.wire.frames import MAX_BODY, Buffer, padded
+from grader.wire.values import type_name
 
 Entry: TypeAlias = list[Any]
 Array: TypeAlias = "np.ndarray[Any, Any]"
@@ -82,7 +83,13 @@ def pack(
 def _plain(tensor: Tensor) -> Tensor:
     """A subclass's own data, with none of the subclass's code run."""
     with torch._C.DisableTorchFunctionSubclass(), torch._C._DisableTorchDispatch():
-        plain = torch.Tensor.as_subclass(tensor, Tensor)
+        try:
+            Tensor.untyped_storage(tensor).data_ptr()
+        except RuntimeError:
+            # It must not come to as_subclass: over some wrappers, nested ones among them, that crashes the process.
+            name = type_name(type(tensor))
+            raise WireError(f"a tensor of class {name}, without data of its own, cannot be sent") from None
+        plain = Tensor.as_subclass(tensor, Tensor)
     if issubclass(type(tensor), nn.Parameter):
         return nn.Parameter(plain.detach(), plain.requires_grad)
     return plain
@@ -246,15 +253,14 @@ class Unpacker:
     def _lone(self, layout: _Layout, start: int) -> Tensor:
         kind = layout.kind
         if not layout.size:
-            return torch.empty(layout.shape, dtype=kind.dtype, device="cpu")
-        tensor = torch.from_numpy(np.ndarray(layout.shape, kind.bits, self._body, start))
-        if kind.carrier is not None:
-            tensor = tensor.view(kind.dtype)
+            tensor = torch.empty(layout.shape, dtype=kind.carrier or kind.dtype, device="cpu")
         elif kind.dtype is torch.bool:
             # Any byte may have come; as a bool, one that is neither 0 nor 1 is undefined behaviour.
-            return tensor.ne(0)
-        # The copy is torch's, not numpy's: memory that torch owns can be resized, and is aligned for its kernels.
-        return tensor.clone()
+            tensor = torch.from_numpy(np.ndarray(layout.shape, kind.bits, self._body, start)).ne(0)
+        else:
+            # The copy is torch's, not numpy's: memory that torch owns can be resized, and is aligned for its kernels.
+            tensor = torch.from_numpy(np.ndarray(layout.shape, kind.bits, self._body, start)).clone()
+        return tensor if kind.carrier is None else tensor.view(kind.dtype).detach()
 
     def _shared(self, layout: _Layout) -> Tensor:
         kind = layout.kind
