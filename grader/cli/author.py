@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from grader.cli.common import Invocation, command_options, program
+from grader.cli.common import Invocation, command_options
 from grader.errors import Text
 
 
@@ -22,6 +22,6 @@ def new(id: str, invocation: Invocation) -> int:
     root = invocation.content[-1].expanduser().absolute() if invocation.content else builtin_root()
     for path in scaffold(id, root):
         invocation.out.line(shown(path))
-    option = f" --content {shown(root)}" if invocation.content else ""
-    invocation.out.line(Text(f"Prove it: {program()} prove {id}{option}", f"验证：{program()} prove {id}{option}"))
+    prove = invocation.command(f"prove {id}")
+    invocation.out.line(Text(f"Prove it: {prove}", f"验证：{prove}"))
     return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from grader.cli.common import Invocation, command_options, program
+from grader.cli.common import Invocation, command_options
 from grader.errors import Text, UsageError
 
 ID = click.argument("name", metavar="ID")
@@ -88,12 +88,10 @@ def solution(name: str, give_up: bool, invocation: Invocation) -> int:
     journal = invocation.workspace.journal
     if journal.state().get(id) != "passed":
         if not give_up:
+            anyway = invocation.command(f"solution {id} --give-up")
             raise UsageError(
                 Text(f"you have not passed {id} yet", f"你还没有通过 {id}"),
-                Text(
-                    f"to see it all the same: {program()} solution {id} --give-up",
-                    f"仍然想看：{program()} solution {id} --give-up",
-                ),
+                Text(f"to see it all the same: {anyway}", f"仍然想看：{anyway}"),
             )
         if invocation.workspace.exists:
             try:
@@ -116,12 +114,12 @@ def reset(name: str, invocation: Invocation) -> int:
 
     id = invocation.resolve(name)
     workspace, out = invocation.workspace, invocation.out
-    if not workspace.started(id):
-        raise UsageError(
-            Text(f"{shown(workspace.attempt(id))} does not exist", f"{shown(workspace.attempt(id))} 不存在"),
-            Text(f"{program()} run {id} hands it out", f"领取练习：{program()} run {id}"),
-        )
     path = shown(workspace.attempt(id))
+    if not workspace.started(id):
+        run = invocation.command(f"run {id}")
+        raise UsageError(
+            Text(f"{path} does not exist", f"{path} 不存在"), Text(f"{run} hands it out", f"领取练习：{run}")
+        )
     backup = workspace.reset(id, read_bytes(invocation.catalogue.get(id).stub_file))
     if backup is None:
         out.line(Text(f"{path} is the stub already.", f"{path} 本来就是模板。"))

@@ -60,6 +60,12 @@ class Invocation:
         """The id of the exercise that was meant."""
         return self.catalogue.resolve(name)
 
+    def command(self, words: str) -> str:
+        """A command to type, which finds the same exercises as this one."""
+        import shlex
+
+        return " ".join([program(), words, *(f"--content {shlex.quote(str(root))}" for root in self.content)])
+
     def warn_of(self, errors: list[ContentError]) -> None:
         """A line for each exercise that cannot be used, while the others can."""
         for error in errors:

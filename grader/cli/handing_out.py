@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grader.cli.common import Invocation, program
+from grader.cli.common import Invocation
 from grader.cli.progress import progress
 from grader.cli.terminal import Screen
 from grader.content import Exercise, statement
@@ -20,7 +20,7 @@ def hand_out(invocation: Invocation, id: str, *, quiet: bool = False) -> Path:
     if quiet:
         invocation.err().line(Text(f"handed out {shown(path)}", f"已发放 {shown(path)}"))
         return path
-    out, name = invocation.out, program()
+    out = invocation.out
     out.markdown(opening)
     out.line()
     _facts(out, exercise)
@@ -34,8 +34,9 @@ def hand_out(invocation: Invocation, id: str, *, quiet: bool = False) -> Path:
     out.line()
     where = out.styled(shown(path), "strong")
     out.line(Text(f"Your file: {where}", f"你的文件：{where}"))
-    out.line(Text(f"Whole statement: {name} show {id}", f"完整题目：{name} show {id}"))
-    out.line(Text(f"Grade it: {name} run {id}", f"评分：{name} run {id}"))
+    show, run = invocation.command(f"show {id}"), invocation.command(f"run {id}")
+    out.line(Text(f"Whole statement: {show}", f"完整题目：{show}"))
+    out.line(Text(f"Grade it: {run}", f"评分：{run}"))
     return path
 
 

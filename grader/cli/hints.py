@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.cli.common import Invocation, program
+from grader.cli.common import Invocation
 from grader.cli.rendering import first_failing, mark_of
 from grader.cli.terminal import Screen
 from grader.content.place import shown
@@ -32,11 +32,11 @@ def show_hint(invocation: Invocation, id: str, *, snippet: bool) -> int:
     if number >= len(hints):
         for position, check in enumerate(hints):
             _show(invocation.out, check, position, len(hints))
-        name = program()
+        give_up = invocation.command(f"solution {id} --give-up")
         invocation.out.line(
             Text(
-                f"These are all. The reference: {name} solution {id} --give-up",
-                f"提示就这些了。看参考答案：{name} solution {id} --give-up",
+                f"These are all. The reference: {give_up}",
+                f"提示就这些了。看参考答案：{give_up}",
             ),
             "dim",
         )
@@ -50,9 +50,10 @@ def last_attempt(invocation: Invocation, id: str) -> Attempt:
     """The latest attempt at an exercise. UsageError when there is none."""
     attempt = invocation.workspace.journal.last(id)
     if attempt is None:
+        run = invocation.command(f"run {id}")
         raise UsageError(
             Text(f"there is no attempt at {id} in {shown(invocation.workspace.attempts)} yet", f"{id} 还没有作答记录"),
-            Text(f"make one: {program()} run {id}", f"先作答一次：{program()} run {id}"),
+            Text(f"make one: {run}", f"先作答一次：{run}"),
         )
     return attempt
 
@@ -90,9 +91,10 @@ def _show_snippet(invocation: Invocation, attempt: Attempt) -> int:
     """Code alone on stdout, to be piped into Python beside the attempt."""
     check = first_failing(attempt.verdict.checks)
     if check is None or not check.snippet:
+        run = invocation.command(f"run {attempt.exercise}")
         raise UsageError(
             Text("the first failing check has no snippet", "第一个未通过的检查没有可复现的代码"),
-            Text(f"its message: {program()} run {attempt.exercise}", f"查看信息：{program()} run {attempt.exercise}"),
+            Text(f"its message: {run}", f"查看信息：{run}"),
         )
     invocation.out.code(check.snippet)
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.cli.common import Invocation, program
+from grader.cli.common import Invocation
 from grader.cli.progress import Progress, State, next_open, progress
 from grader.cli.terminal import Screen, cells, padded
 from grader.content import TOPICS, Exercise, Topic, learning_order
@@ -35,7 +35,7 @@ def overview(invocation: Invocation) -> int:
     standing = progress((exercise.id for exercise in exercises), invocation.workspace)
     out = invocation.out
     if not invocation.workspace.exists:
-        _welcome(out, len(exercises))
+        _welcome(invocation, len(exercises))
         return 0
     counts = [(standing.count(state), STATES[state]) for state in STATES]
     out.line(
@@ -45,12 +45,12 @@ def overview(invocation: Invocation) -> int:
     last = invocation.workspace.journal.last()
     if last is not None:
         _last(out, last)
-    _next(out, exercises, standing)
+    _next(invocation, exercises, standing)
     return 0
 
 
-def _welcome(out: Screen, count: int) -> None:
-    name = program()
+def _welcome(invocation: Invocation, count: int) -> None:
+    out = invocation.out
     exercises_en = "one exercise" if count == 1 else f"{count} exercises"
     out.line(
         Text(
@@ -58,7 +58,7 @@ def _welcome(out: Screen, count: int) -> None:
             f"{count} 个大语言模型练习；这个文件夹里还没有开始。请输入：",
         )
     )
-    out.line(f"{name} run", "strong", indent=2)
+    out.line(invocation.command("run"), "strong", indent=2)
 
 
 def _last(out: Screen, last: Attempt) -> None:
@@ -78,17 +78,18 @@ def moment(attempt: Attempt) -> str:
     return attempt.time.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def _next(out: Screen, exercises: list[Exercise], standing: Progress) -> None:
-    name = program()
+def _next(invocation: Invocation, exercises: list[Exercise], standing: Progress) -> None:
+    out = invocation.out
     if standing.unfinished:
-        id = standing.unfinished[0]
-        out.line(Text(f"Go on: {name} run {id}", f"继续：{name} run {id}"))
+        run = invocation.command(f"run {standing.unfinished[0]}")
+        out.line(Text(f"Go on: {run}", f"继续：{run}"))
         return
     following = next_open(exercises, standing)
     if following is None:
         out.line(Text("Every exercise is passed.", "所有练习都已通过。"), "good")
     else:
-        out.line(Text(f"Next: {name} run {following.id}", f"下一个：{name} run {following.id}"))
+        run = invocation.command(f"run {following.id}")
+        out.line(Text(f"Next: {run}", f"下一个：{run}"))
 
 
 def list_exercises(invocation: Invocation) -> int:

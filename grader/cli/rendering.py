@@ -154,19 +154,3 @@ def render_verdict(out: Screen, verdict: Verdict) -> None:
     for diagnosis in verdict.diagnosis:
         render_diagnosis(out, diagnosis)
     render_summary(out, verdict)
-
-
-def render_next_after_failure(out: Screen, program: str, id: str, verdict: Verdict) -> None:
-    """How to go on from a verdict that is not passed."""
-    first = first_failing(verdict.checks)
-    if first is None or first.outcome == "broken":
-        return
-    if out.say(first.hint):
-        out.line(Text(f"A hint: {program} hint {id}", f"看提示：{program} hint {id}"))
-    if first.snippet:
-        out.line(
-            Text(
-                f"Code that reproduces it: {program} hint {id} --snippet",
-                f"看可复现的代码：{program} hint {id} --snippet",
-            )
-        )

@@ -9,7 +9,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.cli.common import Invocation, program
+from grader.cli.common import Invocation
+from grader.cli.rendering import Checks, first_failing, render_verdict
 from grader.content.place import shown
 from grader.daemon import client
 from grader.daemon.protocol import Event
@@ -56,9 +57,10 @@ def _id_for(invocation: Invocation, name: str | None, file: Path) -> str:
     try:
         return invocation.resolve(file.stem)
     except UsageError:
+        run = invocation.command(f"run ID --file {file}")
         raise UsageError(
             Text(f"which exercise does {file} answer?", f"{file} 是哪个练习的答案？"),
-            Text(f"name it: {program()} run ID --file {file}", f"请写明：{program()} run ID --file {file}"),
+            Text(f"name it: {run}", f"请写明：{run}"),
         ) from None
 
 
@@ -91,7 +93,6 @@ def grade(invocation: Invocation, target: Target, *, daemon: bool) -> Verdict:
 
 def grade_and_show(invocation: Invocation, target: Target, *, daemon: bool) -> Verdict:
     """Grade, showing each check as it finishes, and then what the verdict says."""
-    from grader.cli.rendering import Checks, render_verdict
 
     source, request = request_for(invocation, target)
     out = invocation.out
@@ -137,31 +138,48 @@ def record(invocation: Invocation, target: Target, verdict: Verdict, source: str
 
 
 def _next(invocation: Invocation, target: Target, verdict: Verdict) -> None:
-    from grader.cli.rendering import render_next_after_failure
+    """One or two commands that lead on."""
+    if verdict.outcome == "failed":
+        _after_failure(invocation, target.id, verdict)
+    elif verdict.outcome == "passed":
+        solution = invocation.command(f"solution {target.id}")
+        invocation.out.line(Text(f"The reference: {solution}", f"参考答案：{solution}"))
+        if target.own:
+            _following(invocation)
 
-    out, name = invocation.out, program()
-    if verdict.outcome != "passed":
-        render_next_after_failure(out, name, target.id, verdict)
+
+def _after_failure(invocation: Invocation, id: str, verdict: Verdict) -> None:
+    out, first = invocation.out, first_failing(verdict.checks)
+    if first is None or id not in invocation.workspace.journal.state():
         return
-    out.line(Text(f"The reference: {name} solution {target.id}", f"参考答案：{name} solution {target.id}"))
-    if not target.own:
-        return
+    hint, snippet = invocation.command(f"hint {id}"), invocation.command(f"hint {id} --snippet")
+    if out.say(first.hint):
+        out.line(Text(f"A hint: {hint}", f"看提示：{hint}"))
+    if first.snippet:
+        out.line(Text(f"Code that reproduces it: {snippet}", f"看可复现的代码：{snippet}"))
+
+
+def _following(invocation: Invocation) -> None:
     from grader.cli.progress import next_id
 
     following = next_id(invocation.catalogue, invocation.workspace)
     if following is None:
-        out.line(Text("Every exercise is passed.", "所有练习都已通过。"), "good")
+        invocation.out.line(Text("Every exercise is passed.", "所有练习都已通过。"), "good")
     else:
-        out.line(Text(f"Next: {name} run {following}", f"下一个：{name} run {following}"))
+        run = invocation.command(f"run {following}")
+        invocation.out.line(Text(f"Next: {run}", f"下一个：{run}"))
 
 
 def _all_passed(invocation: Invocation, as_json: bool) -> int:
-    again = Text(f"again: {program()} run ID", f"再做一遍：{program()} run ID")
-    message = Text("every exercise is passed", "所有练习都已通过")
-    if as_json or not invocation.catalogue.ids():
-        raise UsageError(message if invocation.catalogue.ids() else Text("there is no exercise", "没有任何练习"), again)
+    again = invocation.command("run ID")
+    if not invocation.catalogue.ids():
+        raise UsageError(Text("there is no exercise", "没有任何练习"))
+    if as_json:
+        raise UsageError(
+            Text("every exercise is passed", "所有练习都已通过"), Text(f"name one: {again}", f"请指定一个：{again}")
+        )
     invocation.out.line(Text("Every exercise is passed.", "所有练习都已通过。"), "good")
-    invocation.out.line(again)
+    invocation.out.line(Text(f"Once more: {again}", f"再做一遍：{again}"))
     return 0
 
 
