@@ -33,7 +33,7 @@ _NAMES = (
     "readlink", "readlinkat", "getdents64", "getcwd",
 )  # fmt: skip
 _MEMORY = ("munmap", "mremap", "mprotect", "madvise", "brk", "membarrier")
-_THREAD = ("futex", "set_robust_list", "rseq", "restart_syscall", "exit", "exit_group", "sched_yield", "getcpu")
+_THREAD = ("set_robust_list", "rseq", "restart_syscall", "exit", "exit_group", "sched_yield", "getcpu")
 _SIGNALS = ("rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack")
 _TIME = ("clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time", "times")
 _WHO = (
@@ -49,6 +49,10 @@ _NOT_PLAIN_READING = 0o3 | 0o100 | 0o1000 | 0o10000000 | 0o20000000
 _NOT_PLAIN_MESSAGES = _INT & ~(0x100 | 0x40 | 0x4000 | 0x40000000)
 _MAP_HUGETLB = 0x40000  # huge pages come from a pool that the whole machine shares
 
+# WAIT, WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP, WAIT_BITSET, WAKE_BITSET: not those that lend priority, the kernel's most
+# delicate and of no use to one thread
+_FUTEX = (0, 1, 3, 4, 5, 9, 10)
+_FUTEX_COMMAND = 0x7F  # the other bits are flags
 # DUPFD, GETFD, SETFD, GETFL, SETFL, DUPFD_CLOEXEC: not SETOWN, whose signals go anywhere
 _FCNTL = (0, 1, 2, 3, 4, 1030)
 _IOCTL = (
@@ -78,6 +82,7 @@ CONDITIONAL: dict[str, tuple[tuple[Argument, ...], ...]] = {
     "sendmsg": ((Argument(2, _NOT_PLAIN_MESSAGES, 0),),),
     "recvfrom": ((Argument(3, _NOT_PLAIN_MESSAGES, 0),),),
     "mmap": ((Argument(3, _MAP_HUGETLB, 0),),),
+    "futex": tuple((Argument(1, _FUTEX_COMMAND, command),) for command in _FUTEX),
     "fcntl": tuple((Argument(1, _INT, command),) for command in _FCNTL),
     "ioctl": tuple((Argument(1, _INT, request),) for request in _IOCTL),
     "prctl": tuple((Argument(0, _INT, option),) for option in _PRCTL),

@@ -60,9 +60,12 @@ def in_child(work: Callable[[], Any]) -> Fate:
     gc.disable()  # a collection in the child would run finalizers of objects that are its parent's
     child = os.fork()
     if child == 0:
-        os.close(reading)
-        os.write(writing, _told(work))
-        os._exit(0)
+        try:
+            os.close(reading)
+            os.write(writing, _told(work))
+            os._exit(0)
+        finally:
+            os._exit(70)  # no room even to tell: never go on as a second pytest
     gc.enable()
     os.close(writing)
     with open(reading, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
@@ -77,12 +80,15 @@ def victim(*, ordinary: bool = False) -> Iterator[int]:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(reading)
-        if ordinary:
-            become_ordinary()
-        os.close(writing)
-        while True:
-            signal.pause()
+        try:
+            os.close(reading)
+            if ordinary:
+                become_ordinary()
+            os.close(writing)
+            while True:
+                signal.pause()
+        finally:
+            os._exit(70)
     os.close(writing)
     os.read(reading, 1)  # the end of the pipe: it is who it shall be
     os.close(reading)

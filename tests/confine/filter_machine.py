@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 X86_64 = 0xC000003E
 AARCH64 = 0xC00000B7
@@ -14,7 +15,7 @@ ERRNO = 0x00050000
 
 _INSTRUCTION = struct.Struct("=HBBI")
 _DATA = struct.Struct("=iIQ6Q")
-_JUMPS = {
+_JUMPS: dict[int, Callable[[int, int], bool]] = {
     0x15: lambda a, k: a == k,
     0x25: lambda a, k: a > k,
     0x35: lambda a, k: a >= k,
