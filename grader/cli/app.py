@@ -9,6 +9,7 @@ from importlib import import_module
 import click
 
 from grader.cli.common import Invocation, command_options, language_of_environment
+from grader.cli.terminal import ReaderGone
 from grader.errors import PracticeError, Text
 
 INTERRUPTED = 130
@@ -91,8 +92,8 @@ def start() -> int:
         return int(status or 0)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # whoever read our output has gone; nothing is left to say, and nobody to say it to
+    except ReaderGone:
+        # nothing is left to say; what is still in the buffer must not be tried again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except click.ClickException as error:

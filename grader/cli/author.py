@@ -25,3 +25,18 @@ def new(id: str, invocation: Invocation) -> int:
     prove = invocation.command(f"prove {id}")
     invocation.out.line(Text(f"Prove it: {prove}", f"验证：{prove}"))
     return 0
+
+
+@click.command()
+@click.argument("names", metavar="[ID]...", nargs=-1)
+@click.option("--jobs", "-j", type=click.IntRange(min=1), help="How many exercises at once; without it, one per core.")
+@click.option("--json", "as_json", is_flag=True, help="Print the proofs as one JSON object.")
+@command_options
+def prove(names: tuple[str, ...], jobs: int | None, as_json: bool, invocation: Invocation) -> int:
+    """Show that checks tell right from wrong. 验证检查能分清对错。
+
+    Without ID every exercise is proven. Exit status 0: every proof holds, 1: one does not, 3: an exercise's files are wrong.
+    """
+    from grader.cli.proving import prove_and_show
+
+    return prove_and_show(invocation, names, jobs, as_json=as_json)

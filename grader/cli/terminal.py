@@ -20,6 +20,10 @@ STYLES = {"good": 32, "bad": 31, "warn": 33, "dim": 2, "strong": 1}
 _WIDEST = 100
 
 
+class ReaderGone(Exception):
+    """Whoever read our output has left. No OSError: click would end the program with the status of a failed attempt."""
+
+
 class Screen:
     """One output stream in one language. `terminal`: somebody watches it, lines may be wrapped, coloured, replaced."""
 
@@ -62,7 +66,7 @@ class Screen:
 
     def error(self, error: PracticeError) -> None:
         """What is wrong, and on the next line what to do."""
-        self.line(f"{self.styled(Text('error:', '错误：'), 'bad')} {self.say(error.message)}")
+        self.line(f"{self.styled(Text('error: ', '错误：'), 'bad')}{self.say(error.message)}")
         if remedy := self.say(error.remedy):
             self.line(remedy, indent=2)
 
@@ -72,8 +76,11 @@ class Screen:
 
     def write(self, text: str) -> None:
         """Written at once: who reads a pipe waits for each check as well."""
-        self.stream.write(text)
-        self.stream.flush()
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except BrokenPipeError:
+            raise ReaderGone from None
 
     def clear(self) -> None:
         if self.terminal:
