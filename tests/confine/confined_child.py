@@ -84,6 +84,7 @@ def victim(*, ordinary: bool = False) -> Iterator[int]:
             os.close(reading)
             if ordinary:
                 become_ordinary()
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of user, which clears it
             os.close(writing)
             while True:
                 signal.pause()
