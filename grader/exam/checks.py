@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import hypothesis
@@ -43,37 +45,79 @@ def given(*, examples: int = 50, **strategies: st.SearchStrategy[Any]) -> Callab
     """Hypothesis's `given` with the kit's settings. Each example is logged, so that the last one, the smallest failure, can be shown."""
 
     def decorate(test: Test) -> Test:
-        @functools.wraps(test)
-        def example(*, candidate: Any, **arguments: Any) -> None:
-            candidate.log.begin({name: arguments[name] for name in strategies})
-            test(candidate=candidate, **arguments)
-
         parameters = list(inspect.signature(test).parameters.values())
-        missing = [name for name in ("candidate", *strategies) if name not in {p.name for p in parameters}]
+        names = [parameter.name for parameter in parameters]
+        missing = [name for name in ("candidate", *strategies) if name not in names]
         if missing:
             raise TypeError(f"{test.__name__} must take an argument {missing[0]!r}")
-        keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-        example.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined] - read by hypothesis
-        del example.__wrapped__  # type: ignore[attr-defined] - or hypothesis would look at the original's signature
-        return SETTINGS(max_examples=examples)(hypothesis.given(**strategies)(example))
+        keywords = inspect.Signature([p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters])
+
+        @cache
+        def prepared(phases: tuple[Phase, ...], seed: int | None) -> Test:
+            """The test under Hypothesis; made when first wanted."""
+
+            def example(*, candidate: Any, **arguments: Any) -> None:
+                candidate.log.begin({name: arguments[name] for name in strategies})
+                test(candidate=candidate, **arguments)
+
+            # Hypothesis reads the signature, and derives its determinism from the name.
+            example.__name__, example.__qualname__, example.__module__ = test.__name__, test.__qualname__, test.__module__
+            example.__signature__ = keywords  # type: ignore[attr-defined] - a function takes attributes
+            under: Test = _settings(examples, phases, seed)(hypothesis.given(**strategies)(example))
+            return under if seed is None else hypothesis.seed(seed)(under)
+
+        def run(**fixtures: Any) -> None:
+            prepared(_QUICK if _quick.get() else _WHOLE, _seed.get())(**fixtures)
+
+        run.__name__, run.__qualname__, run.__module__, run.__doc__ = (
+            test.__name__,
+            test.__qualname__,
+            test.__module__,
+            test.__doc__,
+        )
+        wanted = [p for p in keywords.parameters.values() if p.name not in strategies]
+        run.__signature__ = inspect.Signature(wanted)  # type: ignore[attr-defined] - what pytest gives as fixtures
+        return run
 
     return decorate
 
 
-def SETTINGS(max_examples: int) -> hypothesis.settings:  # noqa: N802 - stands beside hypothesis.settings, reads as one
+_WHOLE = (Phase.explicit, Phase.generate, Phase.shrink)
+_QUICK = (Phase.explicit, Phase.generate)
+_quick: ContextVar[bool] = ContextVar("quick failure", default=False)
+_seed: ContextVar[int | None] = ContextVar("seed", default=None)
+
+
+@contextmanager
+def quick_failure() -> Iterator[None]:
+    """Within it, a failing example is not made smaller: only that it fails is wanted."""
+    token = _quick.set(True)
+    try:
+        yield
+    finally:
+        _quick.reset(token)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Within it, other examples are drawn than the usual ones: for the proof that right answers pass whatever is drawn."""
+    token = _seed.set(seed)
+    try:
+        yield
+    finally:
+        _seed.reset(token)
+
+
+def _settings(examples: int, phases: tuple[Phase, ...], seed: int | None) -> hypothesis.settings:
     """Deterministic, and silent about the speed of other people's machines."""
     return hypothesis.settings(
-        max_examples=max_examples,
-        derandomize=DERANDOMIZE[0],
+        max_examples=examples,
+        derandomize=seed is None,
         database=None,
         deadline=None,
-        phases=(Phase.explicit, Phase.generate, Phase.shrink),
+        phases=phases,
         print_blob=False,
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
         verbosity=Verbosity.quiet,
     )
-
-
-# One switch for the proof's repeated runs with other seeds.
-DERANDOMIZE = [True]

@@ -1,13 +1,15 @@
 """Which catalogued mistakes behave exactly as the submission does.
 
 The behaviour of a submission is what `behaviour(candidate, random)` of checks.py sees on random inputs. It is compared with that of mistakes.py
-with each switch on, and with each pair. A match must hold on the first probes and on further ones that were not looked at before, and must differ from right
+with each switch on, and with each pair. A match found on one probe must hold on five more that had no part in finding it, and must differ from right
 answers; nothing is guessed from source text. Where one mistake explains all, pairs with it are not said.
+
+Most mistakes are ruled out by one observation: those in which the submission differs from right answers are compared first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from types import ModuleType
@@ -23,9 +25,9 @@ from grader.exam.local import LocalCandidate
 from grader.faults import Mistake
 from grader.verdict import Diagnosis
 
-FIRST_PROBES = 3
-FURTHER_PROBES = 12
-Behaviour = dict[str, Any]
+PROBES = range(6)
+EFFECT_PROBES = range(2)
+Behave = Callable[[Any, torch.Generator], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,55 +134,101 @@ class Catalogue:
 
 
 class Observer:
-    """Behaviours on numbered probes, each computed once."""
+    """One candidate's behaviours on numbered probes. An observation that is a function is made when first looked at."""
 
-    def __init__(self, behaviour: Callable[[Any, torch.Generator], Behaviour], candidate: Any) -> None:
+    def __init__(self, behaviour: Behave, candidate: Any) -> None:
         self._behaviour = behaviour
         self._candidate = candidate
-        self._seen: dict[int, Any] = {}
+        self._probes: dict[int, dict[str, Any]] = {}
 
-    def __call__(self, probe: int) -> Any:
-        if probe not in self._seen:
-            random = torch.Generator().manual_seed(7919 * (probe + 1))
-            torch.manual_seed(probe)
+    def names(self, probe: int) -> list[str]:
+        return list(self._probe(probe))
+
+    def look(self, probe: int, name: str) -> Any:
+        """The observation `name` on this probe; None where there is none of that name."""
+        probes = self._probe(probe)
+        value = probes.get(name)
+        if callable(value):
             self._candidate.seed(probe)
-            self._seen[probe] = attempt(lambda: self._behaviour(self._candidate, random))
-        return self._seen[probe]
+            value = probes[name] = attempt(value)
+        return value
+
+    def _probe(self, probe: int) -> dict[str, Any]:
+        if probe not in self._probes:
+            random = torch.Generator().manual_seed(7919 * (probe + 1))
+            self._candidate.seed(probe)
+            seen = attempt(lambda: self._behaviour(self._candidate, random))
+            self._probes[probe] = seen if isinstance(seen, dict) else {"everything": seen}
+        return self._probes[probe]
+
+class Comparison:
+    """A submission's behaviour beside right answers: where it differs is where a mistake must be looked for."""
+
+    def __init__(self, submission: Observer, right: Observer) -> None:
+        self.submission = submission
+        self.right = right
+        self._order: dict[int, list[str]] = {}
+
+    def differing(self, probe: int) -> list[str]:
+        """The observations that differ from right ones on this probe, in order."""
+        names = self.submission.names(probe)
+        return [n for n in names if not same(self.submission.look(probe, n), self.right.look(probe, n))]
+
+    def order(self, probe: int) -> list[str]:
+        """All observations, those that tell most first."""
+        if probe not in self._order:
+            first = self.differing(probe)
+            self._order[probe] = [*first, *(name for name in self.submission.names(probe) if name not in first)]
+        return self._order[probe]
+
+    def explained_by(self, mistaken: Observer) -> bool:
+        """Whether they are alike in everything, on the first probes and then on others."""
+        return all(
+            same(self.submission.look(probe, name), mistaken.look(probe, name))
+            for probe in PROBES
+            for name in self.order(probe)
+        )
 
 
-def matching(
-    observe: Observer, catalogue: Catalogue, behaviour: Callable[[Any, torch.Generator], Behaviour]
-) -> list[tuple[str, ...]]:
-    """The sets of one or two mistakes that behave as `observe` on all probes; singles are preferred to pairs."""
-    right = Observer(behaviour, catalogue.making(()))
-    everything = range(FIRST_PROBES + FURTHER_PROBES)
-    if all(same(observe(probe), right(probe)) for probe in range(FIRST_PROBES)) and all(
-        same(observe(probe), right(probe)) for probe in everything
-    ):
-        return []  # it fails in a way that the probes do not show
-    for sets in (catalogue.singles(), catalogue.pairs()):
-        found = list(_matches(observe, right, catalogue, behaviour, sets))
-        if found:
-            return found
-    return []
+class Table:
+    """The behaviours of right answers and of each mistake, kept from one diagnosis to the next."""
+
+    def __init__(self, catalogue: Catalogue, behaviour: Behave) -> None:
+        self.catalogue = catalogue
+        self.behaviour = behaviour
+        self.right = self.making(())
+        self.singles = {names: self.making(names) for names in catalogue.singles()}
+        self._effects: dict[str, frozenset[str]] = {}
+
+    def making(self, names: Iterable[str]) -> Observer:
+        return Observer(self.behaviour, self.catalogue.making(names))
+
+    def effect(self, name: str) -> frozenset[str]:
+        """The observations in which this mistake shows."""
+        if name not in self._effects:
+            comparison = Comparison(self.singles[(name,)], self.right)
+            self._effects[name] = frozenset(n for probe in EFFECT_PROBES for n in comparison.differing(probe))
+        return self._effects[name]
 
 
-def _matches(
-    observe: Observer,
-    right: Observer,
-    catalogue: Catalogue,
-    behaviour: Callable[[Any, torch.Generator], Behaviour],
-    sets: list[tuple[str, ...]],
-) -> Iterator[tuple[str, ...]]:
-    for names in sets:
-        theirs = Observer(behaviour, catalogue.making(names))
-        if not all(same(observe(probe), theirs(probe)) for probe in range(FIRST_PROBES)):
-            continue
-        further = range(FIRST_PROBES, FIRST_PROBES + FURTHER_PROBES)
-        if all(same(observe(probe), theirs(probe)) for probe in further) and not all(
-            same(right(probe), theirs(probe)) for probe in range(FIRST_PROBES + FURTHER_PROBES)
-        ):
-            yield names
+def matching(submission: Observer, table: Table) -> list[tuple[str, ...]]:
+    """The sets of one or two mistakes that behave as the submission on all probes; singles are preferred to pairs.
+
+    Nothing matches a submission that behaves as right answers do: what is wrong with it is not what the probes show.
+    """
+    comparison = Comparison(submission, table.right)
+    if not any(comparison.differing(probe) for probe in PROBES):
+        return []
+    found = [names for names, mistaken in table.singles.items() if comparison.explained_by(mistaken)]
+    if found:
+        return found
+    # Where two mistakes show together, one of them shows alone: most pairs are out without being made.
+    seen = {name for probe in EFFECT_PROBES for name in comparison.differing(probe)}
+    return [
+        names
+        for names in table.catalogue.pairs()
+        if seen <= table.effect(names[0]) | table.effect(names[1]) and comparison.explained_by(table.making(names))
+    ]
 
 
 def diagnose(candidate: Any, catalogue: Catalogue, behaviour: Any) -> tuple[Diagnosis, ...]:
@@ -188,7 +236,7 @@ def diagnose(candidate: Any, catalogue: Catalogue, behaviour: Any) -> tuple[Diag
     if behaviour is None:
         return ()
     try:
-        found = matching(Observer(behaviour, candidate), catalogue, behaviour)
+        found = matching(Observer(behaviour, candidate), Table(catalogue, behaviour))
     except WorkerLost:
         return ()
     return tuple(_say(catalogue, names) for names in found[:1])

@@ -27,10 +27,15 @@ def examine(
     *,
     only: Iterable[str] | None = None,
     diagnosis: bool = True,
+    first_failure_only: bool = False,
     on_start: OnStart = lambda _id, _title: None,
     on_result: OnResult = lambda _result: None,
 ) -> Verdict:
-    """Grade one submission. Raises PracticeError when the exercise or the grader is at fault; a candidate's failures are in the verdict."""
+    """Grade one submission.
+
+    `only` names the checks to run; `first_failure_only` stops at the first that fails, and does not make its counterexample small.
+    Raises PracticeError when the exercise or the grader is at fault; a candidate's failures are in the verdict.
+    """
     began = time.perf_counter()
     link = Link(supply, exercise, submitted)
     try:
@@ -47,7 +52,7 @@ def examine(
             run = CheckRun(
                 exercise, candidate, reference, link=link, only=only, on_start=on_start, on_result=on_result
             )
-            checks = run_checks(run)
+            checks = run_checks(run, first_failure_only=first_failure_only)
             told = _diagnosis(exercise, candidate, link) if diagnosis and _worth_diagnosing(checks) else ()
         return Verdict(
             exercise=exercise.id,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,14 +16,13 @@ import pytest
 import torch
 
 from grader.content import Exercise
-from grader.errors import PracticeError, Text
+from grader.errors import ContentError, Text
 from grader.exam import modules
-from grader.exam.checks import CheckInfo
+from grader.exam.checks import CheckInfo, quick_failure
 from grader.exam.counterexample import counterexample, snippet
 from grader.exam.link import Link
 from grader.exam.local import LocalCandidate
 from grader.exam.outcome import judge
-from grader.exam.remote import RemoteCandidate
 from grader.verdict import CheckResult
 
 OnResult = Callable[[CheckResult], None]
@@ -38,10 +38,10 @@ _WITHOUT = (
 class ChecksModule(pytest.Module):
     """checks.py, loaded under a name of its own."""
 
-    exercise: Exercise
+    loaded: ModuleType
 
     def _getobj(self) -> ModuleType:
-        return modules.load(self.path, self.exercise.id)
+        return self.loaded
 
 
 class CheckRun:
@@ -67,7 +67,7 @@ class CheckRun:
         self._on_result = on_result
         self.results: dict[str, CheckResult] = {}
         self.titles: dict[str, CheckInfo] = {}
-        self.collect_error: Exception | None = None
+        self.load_error: ContentError | None = None
         self._began = 0.0
 
     # ----------------------------------------------------------- collection
@@ -76,12 +76,12 @@ class CheckRun:
         if module_path != self.exercise.checks_file:
             return None
         module: ChecksModule = ChecksModule.from_parent(parent, path=module_path)
-        module.exercise = self.exercise
+        try:
+            module.loaded = modules.load(module_path, self.exercise.id)
+        except ContentError as error:
+            self.load_error = error
+            raise
         return module
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed and self.collect_error is None:
-            self.collect_error = PracticeError(str(report.longrepr))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -174,31 +174,38 @@ def info_of(item: pytest.Item) -> CheckInfo | None:
     return info if isinstance(info, CheckInfo) else None
 
 
-def run_checks(run: CheckRun) -> list[CheckResult]:
-    """All results in teaching order; a declared check without one is broken. Raises ContentError when checks.py does not load."""
-    modules.compiled(run.exercise.checks_file)
+def run_checks(run: CheckRun, *, first_failure_only: bool = False) -> list[CheckResult]:
+    """All results in teaching order; a declared check without one is broken, or not_run after the first failure where that ends the run.
+
+    Raises ContentError when checks.py does not load.
+    """
     arguments = [str(run.exercise.checks_file), "-c", "/dev/null", "--rootdir", str(run.exercise.private)]
+    if first_failure_only:
+        arguments.append("--maxfail=1")
     for name in _WITHOUT:
         arguments += ["-p", f"no:{name}"]
-    pytest.main(arguments, plugins=[run])
-    if run.collect_error is not None:
-        raise run.collect_error
+    with quick_failure() if first_failure_only else nullcontext():
+        pytest.main(arguments, plugins=[run])
+    if run.load_error is not None:
+        raise run.load_error
     names = [*run.exercise.checks, *(name for name in run.results if name not in run.exercise.checks)]
-    return [run.results.get(name) or _unrun(run, name) for name in names if run._only is None or name in run._only]
+    ended = first_failure_only and any(result.outcome != "passed" for result in run.results.values())
+    return [
+        run.results.get(name) or _unrun(run, name, expected=ended)
+        for name in names
+        if run._only is None or name in run._only
+    ]
 
 
-def _unrun(run: CheckRun, name: str) -> CheckResult:
+def _unrun(run: CheckRun, name: str, *, expected: bool) -> CheckResult:
     info = run.titles.get(name)
     return CheckResult(
         id=name,
         title=info.title if info is not None else Text.same(name),
-        outcome="broken",
+        outcome="not_run" if expected else "broken",
         points=0,
         max_points=info.points if info is not None else 0,
-        message=Text("This check did not run: the exercise is at fault, not you.", "这项检查没有运行：是题目的问题，不是你的问题。"),
+        message=Text("", "")
+        if expected
+        else Text("This check did not run: the exercise is at fault, not you.", "这项检查没有运行：是题目的问题，不是你的问题。"),
     )
-
-
-def candidates_for(exercise: Exercise, link: Link) -> tuple[RemoteCandidate, LocalCandidate]:
-    """The proxy of a submission, and the reference."""
-    return RemoteCandidate(link), LocalCandidate(exercise, modules.load(exercise.reference_file, exercise.id))

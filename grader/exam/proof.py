@@ -1,0 +1,226 @@
+"""The evidence that an exercise's checks separate right from wrong.
+
+Right answers are graded whole. Each catalogued mistake is graded as a submission of its own, in a worker, until the first check that fails; a mistake
+that passes everything is harmless, or a check is missing. Each pair runs against the same checks in this process. Diagnosis is tried on all.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+
+from grader.content import Exercise, lint
+from grader.exam import modules
+from grader.exam.checks import quick_failure
+from grader.exam.diagnosis import PROBES, Catalogue, Comparison, Observer, Table, matching
+from grader.exam.examine import examine
+from grader.exam.link import Link, Submitted
+from grader.exam.local import LocalCandidate
+from grader.exam.remote import RemoteCandidate
+from grader.exam.supply import Supply
+from grader.verdict import Verdict
+
+OnStep = Callable[[str], None]
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+@dataclass(slots=True)
+class Proof:
+    """What one exercise's proof found; it holds when `problems` is empty."""
+
+    exercise: str
+    checks: int = 0
+    points: float = 0
+    mistakes: int = 0
+    mistakes_caught: int = 0
+    pairs: int = 0
+    pairs_caught: int = 0
+    right: int = 0
+    right_accepted: int = 0
+    diagnosed: int = 0
+    pairs_diagnosed: int = 0
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+    caught_by: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        return not self.problems
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "holds": self.holds}
+
+
+def prove_exercise(exercise: Exercise, supply: Supply, *, on_step: OnStep = lambda _step: None) -> Proof:
+    """Prove one exercise. Raises ContentError where its files do not load."""
+    began = time.perf_counter()
+    proof = Proof(exercise.id)
+    proof.problems += [str(error) for error in lint(exercise)]
+    checks = modules.load(exercise.checks_file, exercise.id)
+    catalogue = Catalogue.of(exercise, modules.load(exercise.mistakes_file, exercise.id))
+    _prove_metadata(exercise, checks, catalogue, proof)
+    _prove_right(exercise, supply, proof, on_step)
+    _prove_stub(exercise, supply, proof)
+    behaviour = getattr(checks, "behaviour", None)
+    table = Table(catalogue, behaviour) if behaviour is not None else None
+    _prove_singles(exercise, supply, catalogue, table, proof, on_step)
+    _prove_pairs(exercise, catalogue, checks, table, proof, on_step)
+    proof.seconds = time.perf_counter() - began
+    return proof
+
+
+# --------------------------------------------------------------------- metadata
+
+
+def _prove_metadata(exercise: Exercise, checks: Any, catalogue: Catalogue, proof: Proof) -> None:
+    """Titles and hints are in two languages, each rule is held by a check, what is declared is there and nothing else."""
+    found = {name: one.check_info for name, one in vars(checks).items() if hasattr(one, "check_info")}
+    proof.checks, proof.points = len(found), sum(info.points for info in found.values())
+    where = exercise.checks_file
+    for name in exercise.checks:
+        if name not in found:
+            proof.problems.append(f"{where}: {name} is declared in exercise.yaml and is not there")
+    for name in vars(checks):
+        if name.startswith("test_") and name not in found:
+            proof.problems.append(f"{where}: {name} has no @check")
+        elif name.startswith("test_") and name not in exercise.checks:
+            proof.problems.append(f"{where}: {name} is not declared in exercise.yaml")
+    held = {rule for info in found.values() for rule in info.rules}
+    proof.problems += [f"{where}: no check holds the rule {rule!r}" for rule in exercise.rules if rule not in held]
+    proof.problems += [f"{where}: unknown rule {rule!r}" for rule in sorted(held - set(exercise.rules))]
+    for name, info in found.items():
+        for what, text in (("title", info.title), ("hint", info.hint)):
+            if not text.en or not CHINESE.search(text.zh):
+                proof.problems.append(f"{where}: {name}: the {what} must be in English and in Chinese")
+    names = [mistake.name for mistake in catalogue.mistakes]
+    for mistake in catalogue.mistakes:
+        label = f"{exercise.mistakes_file}: {mistake.name}"
+        for what, text in (("what", mistake.what), ("hint", mistake.hint)):
+            if not text.en or not CHINESE.search(text.zh):
+                proof.problems.append(f"{label}: `{what}` must be in English and in Chinese")
+        proof.problems += [f"{label}: excludes unknown {other!r}" for other in mistake.excludes if other not in names]
+        if names.count(mistake.name) > 1:
+            proof.problems.append(f"{label}: stands twice in the catalogue")
+    if not callable(getattr(checks, "behaviour", None)):
+        proof.problems.append(f"{where}: there is no behaviour(candidate, random)")
+
+
+# ---------------------------------------------------------------- right answers
+
+
+def _prove_right(exercise: Exercise, supply: Supply, proof: Proof, on_step: OnStep) -> None:
+    right = [exercise.reference_file, exercise.mistakes_file, *exercise.right_files]
+    if len(exercise.right_files) < 3:
+        proof.problems.append(f"{exercise.private}/right: at least three right answers, not {len(exercise.right_files)}")
+    proof.right = len(right)
+    for path in right:
+        on_step(f"right {path.name}")
+        verdict = examine(exercise, Submitted(path.read_text(encoding="utf-8"), path.name), supply, diagnosis=False)
+        if verdict.passed:
+            proof.right_accepted += 1
+        else:
+            proof.problems.append(f"{path}: is a right answer and does not pass: {_why(verdict)}")
+
+
+def _prove_stub(exercise: Exercise, supply: Supply, proof: Proof) -> None:
+    source = exercise.stub_file.read_text(encoding="utf-8")
+    verdict = examine(exercise, Submitted(source, "stub.py"), supply, diagnosis=False)
+    passed = [check.id for check in verdict.checks if check.outcome != "failed"]
+    if passed or verdict.points:
+        proof.problems.append(f"{exercise.stub_file}: the stub must fail every check; it does not fail {', '.join(passed)}")
+
+
+def _why(verdict: Verdict) -> str:
+    bad = [check for check in verdict.checks if check.outcome != "passed"]
+    return "; ".join(f"{check.id} {check.outcome}: {check.message.en}" for check in bad[:2])
+
+
+# --------------------------------------------------------------------- mistakes
+
+
+def _prove_singles(
+    exercise: Exercise, supply: Supply, catalogue: Catalogue, table: Table | None, proof: Proof, on_step: OnStep
+) -> None:
+    """Each mistake, as a submission in a worker: it must fail, and be told by its own name."""
+    source = exercise.mistakes_file.read_text(encoding="utf-8")
+    proof.mistakes = len(catalogue.singles())
+    for names in catalogue.singles():
+        on_step(f"mistake {names[0]}")
+        submitted = Submitted(source, "mistakes.py", switches=names)
+        verdict = examine(exercise, submitted, supply, diagnosis=False, first_failure_only=True)
+        failed = next((check for check in verdict.checks if check.outcome in ("failed", "broken")), None)
+        if failed is None:
+            proof.problems.append(f"{exercise.mistakes_file}: {names[0]} passes every check")
+            continue
+        if failed.outcome != "failed":
+            proof.problems.append(f"{exercise.mistakes_file}: {names[0]}: {failed.id} is broken: {failed.message.en}")
+            continue
+        proof.mistakes_caught += 1
+        proof.caught_by[names[0]] = failed.id
+        if table is None:
+            continue
+        link = Link(supply, exercise, submitted)
+        try:
+            link.start()
+            found = matching(Observer(table.behaviour, RemoteCandidate(link)), table)
+        finally:
+            link.close()
+        if found[:1] == [names]:
+            proof.diagnosed += 1
+        else:
+            told = " + ".join(found[0]) if found else "nothing"
+            proof.problems.append(f"{exercise.checks_file}: behaviour: {names[0]} is diagnosed as {told}")
+
+
+def _prove_pairs(
+    exercise: Exercise, catalogue: Catalogue, checks: Any, table: Table | None, proof: Proof, on_step: OnStep
+) -> None:
+    """Each pair must fail, and be told as itself or as what behaves exactly so. In this process: hundreds of workers would prove no more."""
+    reference = LocalCandidate(exercise, modules.load(exercise.reference_file, exercise.id))
+    # Checks that catch one of the two are the likely ones to catch both.
+    first_to_try = proof.caught_by
+    for names in catalogue.pairs():
+        on_step(f"pair {' + '.join(names)}")
+        proof.pairs += 1
+        order = [first_to_try[name] for name in names if name in first_to_try]
+        order += [name for name in exercise.checks if name not in order]
+        if not any(_fails(getattr(checks, name, None), catalogue.making(names), reference) for name in order):
+            proof.problems.append(f"{exercise.mistakes_file}: {' + '.join(names)} passes every check")
+            continue
+        proof.pairs_caught += 1
+        if table is None:
+            continue
+        found = matching(table.making(names), table)
+        if found and (found[0] == names or _equivalent(table, names, found[0])):
+            proof.pairs_diagnosed += 1
+
+
+def _fails(check: Any, candidate: LocalCandidate, reference: LocalCandidate) -> bool:
+    """Whether the check fails with a finding, and not with an error of its own."""
+    if check is None:
+        return False
+    torch.manual_seed(0)
+    candidate.seed(0)
+    wanted = inspect.signature(check).parameters
+    fixtures = {"candidate": candidate, "reference": reference}
+    try:
+        with quick_failure():
+            check(**{name: fixture for name, fixture in fixtures.items() if name in wanted})
+    except Exception:  # noqa: BLE001 - a mistake may raise anything in this process
+        return True
+    return False
+
+
+def _equivalent(table: Table, one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether two sets of mistakes cannot be told apart: one hides the other."""
+    comparison = Comparison(table.making(one), table.making(other))
+    return not any(comparison.differing(probe) for probe in PROBES)
+
+
+__all__ = ["Proof", "prove_exercise"]
