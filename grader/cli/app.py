@@ -9,7 +9,7 @@ from importlib import import_module
 import click
 
 from grader.cli.common import Invocation, command_options, language_of_environment
-from grader.cli.terminal import ReaderGone
+from grader.cli.terminal import OutputClosedError
 from grader.errors import PracticeError, Text
 
 INTERRUPTED = 130
@@ -92,7 +92,7 @@ def start() -> int:
         return int(status or 0)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except ReaderGone:
+    except OutputClosedError:
         # nothing is left to say; what is still in the buffer must not be tried again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED

@@ -35,7 +35,8 @@ def new(id: str, invocation: Invocation) -> int:
 def prove(names: tuple[str, ...], jobs: int | None, as_json: bool, invocation: Invocation) -> int:
     """Show that checks tell right from wrong. 验证检查能分清对错。
 
-    Without ID every exercise is proven. Exit status 0: every proof holds, 1: one does not, 3: an exercise's files are wrong.
+    Without ID every exercise is proven. Exit status 0: every proof holds, 1: one does not, 3: files of an exercise are
+    wrong.
     """
     from grader.cli.proving import prove_and_show
 

@@ -112,6 +112,11 @@ def command_options(function: Function) -> Function:
     return command  # type: ignore[return-value]  # click reads its options off it
 
 
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def program() -> str:
     """What to type for this program: `practice` where the shell finds it, else the path that it was called by."""
     from shutil import which

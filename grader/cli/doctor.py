@@ -8,7 +8,7 @@ import sys
 from importlib import metadata
 
 from grader.cli.background import ask_status, say_status
-from grader.cli.common import Invocation
+from grader.cli.common import Invocation, cores
 from grader.cli.rendering import ISOLATION, mark_of
 from grader.cli.terminal import Screen, cells, padded
 from grader.confine.isolation import LAYERS, Isolation
@@ -39,8 +39,7 @@ def _row(out: Screen, outcome: str, name: Text | str, value: Text | str) -> None
 def _packages(out: Screen) -> bool:
     _row(out, "passed", "Python", f"{platform.python_version()}  {sys.executable}")
     _row(out, "passed", Text("system", "系统"), f"{platform.system()} {platform.release()} {platform.machine()}")
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    _row(out, "passed", "CPU", str(cpus))
+    _row(out, "passed", "CPU", str(cores()))
     complete = True
     for name in NEEDED:
         try:

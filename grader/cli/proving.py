@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 
-from grader.cli.common import Invocation
+from grader.cli.common import Invocation, cores
 from grader.cli.rendering import mark_of
 from grader.cli.terminal import Screen
 from grader.cli.waiting import Waiting
@@ -22,7 +21,7 @@ def prove_and_show(invocation: Invocation, names: tuple[str, ...], jobs: int | N
         proofs = prove(
             ids,
             invocation.catalogue.roots,
-            jobs=jobs or len(os.sched_getaffinity(0)),
+            jobs=jobs or cores(),
             on_event=lambda step: None if as_json else waiting.begin(step),
         )
     finally:

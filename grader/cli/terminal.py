@@ -20,7 +20,7 @@ STYLES = {"good": 32, "bad": 31, "warn": 33, "dim": 2, "strong": 1}
 _WIDEST = 100
 
 
-class ReaderGone(Exception):
+class OutputClosedError(Exception):
     """Whoever read our output has left. No OSError: click would end the program with the status of a failed attempt."""
 
 
@@ -80,7 +80,7 @@ class Screen:
             self.stream.write(text)
             self.stream.flush()
         except BrokenPipeError:
-            raise ReaderGone from None
+            raise OutputClosedError from None
 
     def clear(self) -> None:
         if self.terminal:
