@@ -76,6 +76,19 @@ def test_frames_sent_together_are_received_apart():
         assert (header, bytes(body)) == (f"header {number}".encode(), bytes([number]) * 64 * number)
 
 
+def test_a_prefix_may_come_in_two_reads():
+    """A read takes 64 KiB: after one frame of 17 bytes, every later end of a read cuts a prefix of 16 in two."""
+    ours, theirs = socket.socketpair()
+    frames = frame(b"h") + frame(b"") * 9000
+    sender = threading.Thread(target=theirs.sendall, args=(frames,))
+    sender.start()
+    channel = Channel(ours)
+    assert channel.receive(timeout=GENEROUS)[0] == b"h"
+    for _ in range(9000):
+        assert channel.receive(timeout=GENEROUS) == (b"", b"")
+    sender.join()
+
+
 @pytest.mark.parametrize("piece", [1, 5, 16, 17, 63])
 def test_a_frame_may_come_in_pieces(piece):
     ours, theirs = socket.socketpair()
@@ -176,6 +189,13 @@ class TestDeadlines:
                 right.receive(timeout=0)
             left.send(b"there", [], timeout=GENEROUS)
             assert right.receive(timeout=0)[0] == b"there"
+
+    def test_a_peer_that_floods_gains_no_time(self):
+        """All of it is there at once, in more than one read: the deadline ends it all the same."""
+        ours, theirs = socket.socketpair()
+        theirs.sendall(frame(b"h", bytes(100_032)))
+        with pytest.raises(WireTimeout):
+            Channel(ours).receive(timeout=0)
 
     def test_a_timeout_may_be_infinite(self):
         with two_channels() as (left, right):

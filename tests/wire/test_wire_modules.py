@@ -85,6 +85,16 @@ def test_a_module_arrives_alike_to_the_last_attribute(make):
     assert built.state_dict().keys() == module.state_dict().keys()
 
 
+def test_building_computes_no_initial_values(monkeypatch):
+    """They would be thrown away; and on some devices torch imports half of itself for them."""
+    modules = [make() for make in MODULES]
+    descriptions = [describe(module) for module in modules]
+    for cls in {type(module) for module in modules if hasattr(module, "reset_parameters")}:
+        monkeypatch.setattr(cls, "reset_parameters", lambda _self: pytest.fail("initial values were computed"))
+    for description in descriptions:
+        build(description)
+
+
 def test_what_is_built_computes_the_same():
     module = nn.Sequential(
         nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4), nn.GELU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(16, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+import tracemalloc
 
 import pytest
 import torch
@@ -219,6 +220,16 @@ class TestRefused:
         for value in (huge, [huge, huge], [huge[:3], huge], huge.bfloat16, torch.zeros(1).bfloat16().expand(1 << 40)):
             with pytest.raises(WireError):
                 _encoded(value)
+
+    def test_what_shows_too_much_is_never_written_out(self):
+        wide = torch.zeros(1).expand((128 << 20) + 1)
+        tracemalloc.start()
+        try:
+            with pytest.raises(WireError, match="show more than"):
+                _encoded([wide, torch.zeros(2)])
+            assert tracemalloc.get_traced_memory()[1] < 8 << 20
+        finally:
+            tracemalloc.stop()
 
     def test_a_conjugate_that_shows_a_terabyte(self):
         with pytest.raises(WireError, match="show more than"):

@@ -163,8 +163,13 @@ class Raw(bytes):
 Point = namedtuple("Point", "x y")
 
 
-def moved() -> OrderedDict[str, int]:
-    ordered = OrderedDict(a=1, b=2, c=3)
+class Ordered(OrderedDict):
+    def items(self):
+        return [("a", "lie")]
+
+
+def moved(kind: type[OrderedDict[str, int]]) -> OrderedDict[str, int]:
+    ordered = kind(a=1, b=2, c=3)
     ordered.move_to_end("a")
     return ordered
 
@@ -181,7 +186,8 @@ def moved() -> OrderedDict[str, int]:
         (Real(2.5), 2.5),
         (Raw(b"truth"), b"truth"),
         (Point(1, 2), (1, 2)),
-        (moved(), {"b": 2, "c": 3, "a": 1}),
+        (moved(OrderedDict), {"b": 2, "c": 3, "a": 1}),
+        (moved(Ordered), {"b": 2, "c": 3, "a": 1}),
         (defaultdict(list, a=[1]), {"a": [1]}),
         (Counter("aab"), {"a": 2, "b": 1}),
         ({Colour.RED: Word("x")}, {3: "x"}),
