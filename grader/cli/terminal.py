@@ -7,7 +7,6 @@ Small on purpose. rich takes longer to import than a check takes to run; it rend
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -32,7 +31,7 @@ class Screen:
         self.language = language
         self.terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
         self.colour = self.terminal and not os.environ.get("NO_COLOR")
-        self.width = min(shutil.get_terminal_size().columns, _WIDEST) if self.terminal else 0
+        self.width = min(_columns(stream), _WIDEST) if self.terminal else 0
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
 
@@ -110,6 +109,14 @@ class Screen:
         Console(file=self.stream).print(
             Syntax(text.rstrip("\n"), "python", theme="ansi_dark", background_color="default")
         )
+
+
+def _columns(stream: TextIO) -> int:
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        columns = 0
+    return columns or 80  # some terminals do not know
 
 
 def stdout(language: Language) -> Screen:

@@ -14,7 +14,6 @@ import socket
 import stat
 import struct
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +24,12 @@ BACKLOG = 64
 def runtime_directory() -> Path:
     """A directory of this user alone. Raises OSError where there can be none."""
     base = os.environ.get("PRACTICE_RUNTIME_DIR") or os.environ.get("XDG_RUNTIME_DIR")
-    directory = Path(base) / "practice" if base else Path(tempfile.gettempdir()) / f"practice-{os.getuid()}"
+    if base:
+        directory = Path(base) / "practice"
+    else:
+        import tempfile  # costs a client milliseconds
+
+        directory = Path(tempfile.gettempdir()) / f"practice-{os.getuid()}"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:

@@ -8,19 +8,22 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from grader.confine.process import clean_environment
 from grader.content import builtin_root
 from grader.daemon import address
 from grader.daemon.protocol import Event, LineReader, code_version, send_line
 from grader.errors import GraderFault, PracticeError, SubmissionUnreadable, Text
 from grader.verdict import Verdict, unpack
+
+# A warm run starts no process: what starting one needs is imported then.
+if TYPE_CHECKING:
+    import subprocess
 
 SUBMISSION_LIMIT = 1024 * 1024
 Listener = Callable[[Event], None]
@@ -160,6 +163,8 @@ def _notice(listen: Listener, en: str, zh: str) -> None:
 @contextmanager
 def one_shot() -> Iterator[socket.socket]:
     """A connection to a host that lives for this connection."""
+    import subprocess
+
     ours, theirs = socket.socketpair()
     with ours:
         with theirs:
@@ -177,6 +182,10 @@ def one_shot() -> Iterator[socket.socket]:
 
 def start_host(option: str, sock: socket.socket) -> subprocess.Popen[bytes]:
     """Start the trusted process with a socket of ours; nothing of the user's environment goes along."""
+    import subprocess
+
+    from grader.confine.process import clean_environment
+
     environment = clean_environment()
     if os.environ.get("PRACTICE_DEBUG"):
         environment["PRACTICE_DEBUG"] = "1"
