@@ -101,15 +101,15 @@ def _same_frequency(one: Frequency, other: Frequency) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
-    """The mistakes of one exercise, as they can be made."""
+class Mistakes:
+    """The catalogue of one exercise's mistakes, as they can be made."""
 
     exercise: Exercise
     module: ModuleType
     mistakes: tuple[Mistake, ...]
 
     @classmethod
-    def of(cls, exercise: Exercise, module: ModuleType) -> Catalogue:
+    def of(cls, exercise: Exercise, module: ModuleType) -> Mistakes:
         return cls(exercise, module, tuple(module.CATALOGUE))
 
     def get(self, name: str) -> Mistake:
@@ -193,15 +193,15 @@ class Comparison:
 class Table:
     """The behaviours of right answers and of each mistake, kept from one diagnosis to the next."""
 
-    def __init__(self, catalogue: Catalogue, behaviour: Behave) -> None:
-        self.catalogue = catalogue
+    def __init__(self, mistakes: Mistakes, behaviour: Behave) -> None:
+        self.mistakes = mistakes
         self.behaviour = behaviour
         self.right = self.making(())
-        self.singles = {names: self.making(names) for names in catalogue.singles()}
+        self.singles = {names: self.making(names) for names in mistakes.singles()}
         self._effects: dict[str, frozenset[str]] = {}
 
     def making(self, names: Iterable[str]) -> Observer:
-        return Observer(self.behaviour, self.catalogue.making(names))
+        return Observer(self.behaviour, self.mistakes.making(names))
 
     def effect(self, name: str) -> frozenset[str]:
         """The observations in which this mistake shows."""
@@ -211,47 +211,46 @@ class Table:
         return self._effects[name]
 
 
-def matching(submission: Observer, table: Table) -> list[tuple[str, ...]]:
-    """The sets of one or two mistakes that behave as the submission on all probes; singles are preferred to pairs.
+def matching(submission: Observer, table: Table) -> tuple[str, ...]:
+    """The one or two mistakes that behave as the submission on all probes, one rather than two; empty where there are none.
 
     Nothing matches a submission that behaves as right answers do: what is wrong with it is not what the probes show.
     """
     comparison = Comparison(submission, table.right)
     if not any(comparison.differing(probe) for probe in PROBES):
-        return []
-    found = [names for names, mistaken in table.singles.items() if comparison.explained_by(mistaken)]
-    if found:
-        return found
+        return ()
+    for names, mistaken in table.singles.items():
+        if comparison.explained_by(mistaken):
+            return names
     # Where two mistakes show together, one of them shows alone: most pairs are out without being made.
     seen = {name for probe in EFFECT_PROBES for name in comparison.differing(probe)}
-    return [
-        names
-        for names in table.catalogue.pairs()
-        if seen <= table.effect(names[0]) | table.effect(names[1]) and comparison.explained_by(table.making(names))
-    ]
+    for names in table.mistakes.pairs():
+        if seen <= table.effect(names[0]) | table.effect(names[1]) and comparison.explained_by(table.making(names)):
+            return names
+    return ()
 
 
-def diagnose(candidate: Any, catalogue: Catalogue, behaviour: Any) -> tuple[Diagnosis, ...]:
+def diagnose(candidate: Any, mistakes: Mistakes, behaviour: Any) -> tuple[Diagnosis, ...]:
     """What to tell a failing submission; empty when no catalogued mistake behaves like it."""
     if behaviour is None:
         return ()
     try:
-        found = matching(Observer(behaviour, candidate), Table(catalogue, behaviour))
+        found = matching(Observer(behaviour, candidate), Table(mistakes, behaviour))
     except WorkerLost:
         return ()
-    return tuple(_say(catalogue, names) for names in found[:1])
+    return (_say(mistakes, found),) if found else ()
 
 
-def _say(catalogue: Catalogue, names: tuple[str, ...]) -> Diagnosis:
-    mistakes = [catalogue.get(name) for name in names]
-    what_en = " and ".join(mistake.what.en for mistake in mistakes)
-    what_zh = "，并且".join(mistake.what.zh for mistake in mistakes)
+def _say(mistakes: Mistakes, names: tuple[str, ...]) -> Diagnosis:
+    made = [mistakes.get(name) for name in names]
+    what_en = " and ".join(mistake.what.en for mistake in made)
+    what_zh = "，并且".join(mistake.what.zh for mistake in made)
     return Diagnosis(
         names,
         Text(
             f"Your code behaves exactly like one in which {what_en}.", f"你的代码的表现与这种写法完全一致：{what_zh}。"
         ),
-        Text("\n".join(m.hint.en for m in mistakes), "\n".join(m.hint.zh for m in mistakes)),
+        Text("\n".join(m.hint.en for m in made), "\n".join(m.hint.zh for m in made)),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from grader.content import Exercise, version
 from grader.errors import PracticeError, Text
 from grader.exam import modules
-from grader.exam.diagnosis import Catalogue, diagnose
+from grader.exam.diagnosis import Mistakes, diagnose
 from grader.exam.failures import WorkerLost
 from grader.exam.link import Link, LoadFailure, Submitted
 from grader.exam.local import LocalCandidate
@@ -74,7 +74,7 @@ def _worth_diagnosing(checks: list[CheckResult]) -> bool:
 
 def _diagnosis(exercise: Exercise, candidate: RemoteCandidate, link: Link) -> tuple[Diagnosis, ...]:
     checks = modules.load(exercise.checks_file, exercise.id)
-    catalogue = Catalogue.of(exercise, modules.load(exercise.mistakes_file, exercise.id))
+    catalogue = Mistakes.of(exercise, modules.load(exercise.mistakes_file, exercise.id))
     try:
         link.start()
         return diagnose(candidate, catalogue, getattr(checks, "behaviour", None))

@@ -9,19 +9,22 @@ from __future__ import annotations
 import inspect
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 
-from grader.content import Exercise, lint
+from grader.content import Catalogue, Exercise, lint
 from grader.exam import modules
-from grader.exam.checks import quick_failure
-from grader.exam.diagnosis import PROBES, Catalogue, Comparison, Observer, Table, matching
+from grader.exam.checks import quick_failure, seeded
+from grader.exam.diagnosis import PROBES, Comparison, Mistakes, Observer, Table, matching
 from grader.exam.examine import examine
 from grader.exam.link import Link, Submitted
 from grader.exam.local import LocalCandidate
+from grader.exam.parallel import spread
 from grader.exam.remote import RemoteCandidate
 from grader.exam.supply import Supply
 from grader.verdict import Verdict
@@ -32,7 +35,7 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 @dataclass(slots=True)
 class Proof:
-    """What one exercise's proof found; it holds when `problems` is empty."""
+    """What one exercise's proof, or a part of it, found; it holds when `problems` is empty."""
 
     exercise: str
     checks: int = 0
@@ -53,24 +56,96 @@ class Proof:
     def holds(self) -> bool:
         return not self.problems
 
+    def add(self, part: dict[str, Any]) -> None:
+        """Take in what a part found, as `asdict` wrote it."""
+        self.problems += part["problems"]
+        self.caught_by |= part["caught_by"]
+        for name, value in part.items():
+            if isinstance(value, (int, float)):
+                setattr(self, name, getattr(self, name) + value)
+
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "holds": self.holds}
 
 
-def prove_exercise(exercise: Exercise, supply: Supply, *, on_step: OnStep = lambda _step: None) -> Proof:
-    """Prove one exercise. Raises ContentError where its files do not load."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A share of one exercise's proof, for one process: some right answers, some mistakes, or some pairs."""
+
+    exercise: Exercise
+    kind: Literal["metadata", "right", "singles", "pairs"]
+    names: tuple[Any, ...] = ()
+    caught_by: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.exercise.id}: {self.kind}"
+
+
+def prove(
+    ids: Sequence[str], roots: Sequence[Path], *, jobs: int = 1, seeds: int = 1, on_event: OnStep = lambda _step: None
+) -> list[Proof]:
+    """The proofs of these exercises, in `jobs` processes. With `seeds` above one, right answers are also graded over so many other draws.
+
+    Raises ContentError where an exercise's files do not load.
+    """
+    torch.set_num_threads(1)  # before the first operation: forks of a process with threads would hang
+    catalogue = Catalogue(roots)
+    exercises = [catalogue.get(name) for name in ids]
+    proofs = {exercise.id: Proof(exercise.id) for exercise in exercises}
+    supply = Supply(forbidden=[root / folder for root in roots for folder in ("exercises", "solutions")])
+    try:
+        for stage in (_first_stage, _second_stage):
+            parts = [part for exercise in exercises for part in stage(exercise, proofs[exercise.id], seeds)]
+            for part, found in spread(lambda part: asdict(_prove_part(part, supply)), parts, jobs):
+                proofs[part.exercise.id].add(found)
+                on_event(str(part))
+    finally:
+        supply.close()
+    return list(proofs.values())
+
+
+def _first_stage(exercise: Exercise, _proof: Proof, seeds: int) -> list[_Part]:
+    right = [exercise.reference_file, exercise.mistakes_file, *exercise.right_files]
+    runs = [(path, seed) for path in right for seed in (None, *range(1, seeds))]
+    singles = _mistakes_of(exercise).singles()
+    return [
+        _Part(exercise, "metadata"),
+        *(_Part(exercise, "right", tuple(share)) for share in _shares(runs, 12)),
+        *(_Part(exercise, "singles", tuple(share)) for share in _shares(singles, 8)),
+    ]
+
+
+def _second_stage(exercise: Exercise, proof: Proof, _seeds: int) -> list[_Part]:
+    pairs = _mistakes_of(exercise).pairs()
+    return [_Part(exercise, "pairs", tuple(share), proof.caught_by) for share in _shares(pairs, 60)]
+
+
+def _shares(things: list[Any], size: int) -> list[list[Any]]:
+    return [things[start : start + size] for start in range(0, len(things), size)]
+
+
+def _mistakes_of(exercise: Exercise) -> Mistakes:
+    return Mistakes.of(exercise, modules.load(exercise.mistakes_file, exercise.id))
+
+
+def _prove_part(part: _Part, supply: Supply) -> Proof:
     began = time.perf_counter()
-    proof = Proof(exercise.id)
-    proof.problems += [str(error) for error in lint(exercise)]
+    exercise, proof = part.exercise, Proof(part.exercise.id)
     checks = modules.load(exercise.checks_file, exercise.id)
-    catalogue = Catalogue.of(exercise, modules.load(exercise.mistakes_file, exercise.id))
-    _prove_metadata(exercise, checks, catalogue, proof)
-    _prove_right(exercise, supply, proof, on_step)
-    _prove_stub(exercise, supply, proof)
-    behaviour = getattr(checks, "behaviour", None)
-    table = Table(catalogue, behaviour) if behaviour is not None else None
-    _prove_singles(exercise, supply, catalogue, table, proof, on_step)
-    _prove_pairs(exercise, catalogue, checks, table, proof, on_step)
+    mistakes = _mistakes_of(exercise)
+    if part.kind == "metadata":
+        proof.problems += [str(error) for error in lint(exercise)]
+        _prove_metadata(exercise, checks, mistakes, proof)
+        _prove_stub(exercise, supply, proof)
+    elif part.kind == "right":
+        _prove_right(exercise, supply, part.names, proof)
+    else:
+        behaviour = getattr(checks, "behaviour", None)
+        table = Table(mistakes, behaviour) if behaviour is not None else None
+        if part.kind == "singles":
+            _prove_singles(exercise, supply, part.names, table, proof)
+        else:
+            _prove_pairs(exercise, part, checks, table, proof)
     proof.seconds = time.perf_counter() - began
     return proof
 
@@ -78,7 +153,7 @@ def prove_exercise(exercise: Exercise, supply: Supply, *, on_step: OnStep = lamb
 # --------------------------------------------------------------------- metadata
 
 
-def _prove_metadata(exercise: Exercise, checks: Any, catalogue: Catalogue, proof: Proof) -> None:
+def _prove_metadata(exercise: Exercise, checks: Any, catalogue: Mistakes, proof: Proof) -> None:
     """Titles and hints are in two languages, each rule is held by a check, what is declared is there and nothing else."""
     found = {name: one.check_info for name, one in vars(checks).items() if hasattr(one, "check_info")}
     proof.checks, proof.points = len(found), sum(info.points for info in found.values())
@@ -114,18 +189,18 @@ def _prove_metadata(exercise: Exercise, checks: Any, catalogue: Catalogue, proof
 # ---------------------------------------------------------------- right answers
 
 
-def _prove_right(exercise: Exercise, supply: Supply, proof: Proof, on_step: OnStep) -> None:
-    right = [exercise.reference_file, exercise.mistakes_file, *exercise.right_files]
-    if len(exercise.right_files) < 3:
-        proof.problems.append(f"{exercise.private}/right: at least three right answers, not {len(exercise.right_files)}")
-    proof.right = len(right)
-    for path in right:
-        on_step(f"right {path.name}")
-        verdict = examine(exercise, Submitted(path.read_text(encoding="utf-8"), path.name), supply, diagnosis=False)
-        if verdict.passed:
-            proof.right_accepted += 1
-        else:
-            proof.problems.append(f"{path}: is a right answer and does not pass: {_why(verdict)}")
+def _prove_right(exercise: Exercise, supply: Supply, runs: Sequence[tuple[Path, int | None]], proof: Proof) -> None:
+    """Right answers pass everything. A run with a seed draws other examples; it counts for the path's first run only when it fails."""
+    for path, seed in runs:
+        submitted = Submitted(path.read_text(encoding="utf-8"), path.name)
+        with seeded(seed) if seed is not None else nullcontext():
+            verdict = examine(exercise, submitted, supply, diagnosis=False)
+        if seed is None:
+            proof.right += 1
+            proof.right_accepted += verdict.passed
+        if not verdict.passed:
+            drawn = "" if seed is None else f" (seed {seed})"
+            proof.problems.append(f"{path}: is a right answer and does not pass{drawn}: {_why(verdict)}")
 
 
 def _prove_stub(exercise: Exercise, supply: Supply, proof: Proof) -> None:
@@ -145,13 +220,12 @@ def _why(verdict: Verdict) -> str:
 
 
 def _prove_singles(
-    exercise: Exercise, supply: Supply, catalogue: Catalogue, table: Table | None, proof: Proof, on_step: OnStep
+    exercise: Exercise, supply: Supply, singles: Sequence[tuple[str, ...]], table: Table | None, proof: Proof
 ) -> None:
     """Each mistake, as a submission in a worker: it must fail, and be told by its own name."""
     source = exercise.mistakes_file.read_text(encoding="utf-8")
-    proof.mistakes = len(catalogue.singles())
-    for names in catalogue.singles():
-        on_step(f"mistake {names[0]}")
+    for names in singles:
+        proof.mistakes += 1
         submitted = Submitted(source, "mistakes.py", switches=names)
         verdict = examine(exercise, submitted, supply, diagnosis=False, first_failure_only=True)
         failed = next((check for check in verdict.checks if check.outcome in ("failed", "broken")), None)
@@ -171,33 +245,30 @@ def _prove_singles(
             found = matching(Observer(table.behaviour, RemoteCandidate(link)), table)
         finally:
             link.close()
-        if found[:1] == [names]:
+        if found == names:
             proof.diagnosed += 1
         else:
-            told = " + ".join(found[0]) if found else "nothing"
+            told = " + ".join(found) if found else "nothing"
             proof.problems.append(f"{exercise.checks_file}: behaviour: {names[0]} is diagnosed as {told}")
 
 
-def _prove_pairs(
-    exercise: Exercise, catalogue: Catalogue, checks: Any, table: Table | None, proof: Proof, on_step: OnStep
-) -> None:
+def _prove_pairs(exercise: Exercise, part: _Part, checks: Any, table: Table | None, proof: Proof) -> None:
     """Each pair must fail, and be told as itself or as what behaves exactly so. In this process: hundreds of workers would prove no more."""
     reference = LocalCandidate(exercise, modules.load(exercise.reference_file, exercise.id))
-    # Checks that catch one of the two are the likely ones to catch both.
-    first_to_try = proof.caught_by
-    for names in catalogue.pairs():
-        on_step(f"pair {' + '.join(names)}")
+    mistakes = _mistakes_of(exercise)
+    for names in part.names:
         proof.pairs += 1
-        order = [first_to_try[name] for name in names if name in first_to_try]
+        # The checks that catch one of the two are the likely ones to catch both.
+        order = [part.caught_by[name] for name in names if name in part.caught_by]
         order += [name for name in exercise.checks if name not in order]
-        if not any(_fails(getattr(checks, name, None), catalogue.making(names), reference) for name in order):
+        if not any(_fails(getattr(checks, name, None), mistakes.making(names), reference) for name in order):
             proof.problems.append(f"{exercise.mistakes_file}: {' + '.join(names)} passes every check")
             continue
         proof.pairs_caught += 1
         if table is None:
             continue
         found = matching(table.making(names), table)
-        if found and (found[0] == names or _equivalent(table, names, found[0])):
+        if found and (found == names or _equivalent(table, names, found)):
             proof.pairs_diagnosed += 1
 
 
@@ -223,4 +294,4 @@ def _equivalent(table: Table, one: tuple[str, ...], other: tuple[str, ...]) -> b
     return not any(comparison.differing(probe) for probe in PROBES)
 
 
-__all__ = ["Proof", "prove_exercise"]
+__all__ = ["Proof", "prove"]

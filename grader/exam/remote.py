@@ -92,8 +92,9 @@ class RemoteCandidate:
             names = positional_names(spec.signature) if spec is not None else []
             self.last.changed_inputs = name_paths(reply["changed"], names)
         self.last.used_global_rng = bool(reply.get("rng"))
-        for generator, state in zip(encoder.generators, reply.get("generators", ()), strict=False):
-            generator.set_state(state)
+        for ours, theirs in zip(encoder.generators, reply.get("generators", ()), strict=False):
+            # Through the wire's own decoder, which knows the states that torch can safely take.
+            ours.set_state(theirs.get_state())
 
     def _join(
         self,

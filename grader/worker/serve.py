@@ -143,7 +143,7 @@ class Server:
         if changed:
             reply["changed"] = changed
         if decoder.generators:
-            reply["generators"] = [generator.get_state() for generator in decoder.generators]
+            reply["generators"] = decoder.generators
         self.note_rng(reply)
         self.note_modules(request, reply)
         encoder = Encoder(special=self.objects.encode)
