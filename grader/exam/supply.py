@@ -20,13 +20,18 @@ START_SECONDS = 60.0
 
 
 class Supply:
-    """A nursery that runs beside this process. Forked examiners may share it: each request is one message."""
+    """A nursery that runs beside this process. Forked examiners may share it: each request is one message.
 
-    def __init__(self, forbidden: Sequence[Path] = ()) -> None:
+    `forbidden` are folders that no worker may read, whatever else lies around them. `confined=False` is for measurements.
+    """
+
+    def __init__(self, forbidden: Sequence[Path] = (), *, confined: bool = True) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.requests = ours
         command = [sys.executable, "-P", "-m", "grader.worker.nursery", "--fd", str(theirs.fileno())]
         command += ["--parent", str(os.getpid())]
+        if not confined:
+            command.append("--unconfined")
         for path in forbidden:
             command += ["--forbidden", str(path)]
         with theirs:
