@@ -10,6 +10,14 @@ from terminal_session import Terminal
 
 from grader.cli.terminal import cells, joined_lines, padded, shortened, wrapped
 
+SLOW_AT_FIRST = """\
+import time
+
+def scale(x, *, factor):
+    if x.shape == (2, 3) and x.sum() == 6:
+        time.sleep(1.3)
+    return x
+"""
 GREEN_MARK = "\x1b[32m✓\x1b[0m"
 
 
@@ -47,9 +55,7 @@ def test_renders_a_statement_within_the_width(practice: Practice) -> None:
 
 
 def test_a_check_that_takes_long_is_shown_to_be_running(practice: Practice) -> None:
-    practice.write(
-        "import time\ndef scale(x, *, factor):\n    if x.shape == (2, 3) and x.sum() == 6:\n        time.sleep(1.3)\n    return x\n"
-    )
+    practice.write(SLOW_AT_FIRST)
     with Terminal(practice, "run", "scale", "--content", practice.content) as terminal:
         assert terminal.status() == 1
         assert re.search("… Runs, and keeps shape and dtype.*\r\x1b\\[2K", terminal.raw)
