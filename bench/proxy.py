@@ -72,13 +72,18 @@ def main() -> None:
     links = {name: Link(supply, exercise, Submitted(source, "reference.py")) for name, supply in supplies.items()}
     for link in links.values():
         link.start()
-    candidates: dict[str, Any] = {"bare": Bare(exercise), **{name: RemoteCandidate(link) for name, link in links.items()}}
+    candidates: dict[str, Any] = {
+        "bare": Bare(exercise),
+        **{name: RemoteCandidate(link) for name, link in links.items()},
+    }
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(2 + options.rounds):
         for name, candidate in candidates.items():
             seconds[name].append(run(exercise, candidate))
     layers = SimpleNamespace(**links["confined"].isolation)
-    print(f"{exercise.id}: {len(exercise.checks)} checks, {options.rounds} rounds, {os.cpu_count()} cores, {layers.level}")
+    print(
+        f"{exercise.id}: {len(exercise.checks)} checks, {options.rounds} rounds, {os.cpu_count()} cores, {layers.level}"
+    )
     base = statistics.median(seconds["bare"][2:])
     print(f"{'':<10}{'median ms':>10}{'min':>8}{'max':>8}{'ratio':>8}")
     for name, values in seconds.items():

@@ -1,8 +1,8 @@
 """Switches of the catalogued mistakes.
 
-`solutions/<id>/mistakes.py` is the solution once more, with `if not faults("name"):` around each place that people get wrong. Both sides of
-the wire need the switch (a mistake is proven as a submission in the worker, and compared by behaviour in the examiner), so it stands
-at the bottom and imports nothing of torch.
+`solutions/<id>/mistakes.py` is the solution once more, with `if not faults("name"):` around each place that people
+get wrong. Both sides of the wire need the switch (a mistake is proven as a submission in the worker, and compared
+by behaviour in the examiner), so it stands at the bottom and imports nothing of torch.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def making(names: Iterable[str]) -> Iterator[None]:
 class Mistake:
     """One catalogued mistake: `what` says what the submission does, `hint` the way out.
 
-    `excludes` names mistakes that cannot be made together with this one (two answers to the same choice): such pairs are not proven.
+    `excludes` names mistakes that cannot be made together with this one (two answers to the same choice): such
+    pairs are not proven.
     """
 
     name: str

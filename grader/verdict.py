@@ -1,7 +1,7 @@
 """What a submission earned: the results of all checks, in both languages until the moment they are shown.
 
-Light: the client shows a verdict without importing torch. `to_json` is the contract of `practice run --json`; `pack` and `unpack` carry
-a verdict between our own processes and into the journal with both languages.
+Light: the client shows a verdict without importing torch. `to_json` is the contract of `practice run --json`;
+`pack` and `unpack` carry a verdict between our own processes and into the journal with both languages.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ NOTHING = Text("", "")
 class CheckResult:
     """One check on one submission. `message` says what is wrong, `hint` the way out; both are empty when it passed.
 
-    `output` is what the submission printed during the check. It is shown on a terminal and is not part of the JSON contract.
+    `output` is what the submission printed during the check. It is shown on a terminal and is not part of the JSON
+    contract.
     """
 
     id: str

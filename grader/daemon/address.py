@@ -1,7 +1,8 @@
 """Where the user's daemon listens, and how the first command starts it.
 
-One daemon per user and installation. The command that starts it makes the listening socket itself, under a lock, and hands it over: so two first
-commands start one daemon, and both may connect before it has finished importing torch.
+One daemon per user and installation. The command that starts it makes the listening socket itself, under a lock,
+and hands it over: so two first commands start one daemon, and both may connect before it has finished importing
+torch.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def socket_path() -> Path:
 
 
 def connect() -> socket.socket | None:
-    """A connection to the running daemon; None where none listens. Raises OSError when the socket is not the user's own."""
+    """A connection to the running daemon; None where none listens. Raises OSError when the socket is not the user's
+    own.
+    """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.connect(str(socket_path()))

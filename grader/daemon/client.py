@@ -1,6 +1,7 @@
 """The light side: asks a host for a verdict. Imports neither torch nor pytest.
 
-`run` uses the user's daemon, starting it where none answers; where that cannot be, or is not wanted, it starts a host for this one request.
+`run` uses the user's daemon, starting it where none answers; where that cannot be, or is not wanted, it starts a
+host for this one request.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ def read_submission(path: Path) -> str:
 def run(request: Request, *, daemon: bool = True, listen: Listener = lambda _event: None) -> Verdict:
     """The verdict on one submission. Raises PracticeError when there is none.
 
-    `listen` is told each event as it comes; also {"event": "notice", "text": [en, zh]} for what the user should know of the daemon.
+    `listen` is told each event as it comes; also {"event": "notice", "text": [en, zh]} for what the user should
+    know of the daemon.
     """
     if daemon:
         with _daemon(listen) as connection:
@@ -114,8 +116,8 @@ def run(request: Request, *, daemon: bool = True, listen: Listener = lambda _eve
 def grade(exercise: str, path: str | Path, *, roots: Sequence[str | Path] = (), daemon: bool = True) -> Verdict:
     """Grade the file at `path` against an exercise, in a process of its own.
 
-    `roots` are content roots; without any, the kit's own exercises. Raises UsageError for an unknown exercise or an unreadable file, and GraderFault
-    where the grader is at fault; whatever the submission does is in the verdict.
+    `roots` are content roots; without any, the kit's own exercises. Raises UsageError for an unknown exercise or an
+    unreadable file, and GraderFault where the grader is at fault; whatever the submission does is in the verdict.
     """
     source = read_submission(Path(path))
     return run(Request(exercise, source, str(path), tuple(Path(root).absolute() for root in roots)), daemon=daemon)

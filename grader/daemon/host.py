@@ -3,8 +3,9 @@
     python -m grader.daemon.host --connection FD    for one client, until it hangs up
     python -m grader.daemon.host --listen FD        the daemon: for every client of this user, until it has been idle
 
-One thread, one loop. The examiner writes to the client itself; the host only watches: a client that hangs up ends its examiner, an examiner that dies
-without a verdict is reported. The nursery is started first, so that both import torch at the same time.
+One thread, one loop. The examiner writes to the client itself; the host only watches: a client that hangs up ends its
+examiner, an examiner that dies without a verdict is reported. The nursery is started first, so that both import torch
+at the same time.
 """
 
 from __future__ import annotations
@@ -23,13 +24,16 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from grader.confine.process import die_with_parent
 from grader.content import builtin_root
 from grader.daemon import address
 from grader.daemon.protocol import LINE_LIMIT, Event, code_version, send_line
 from grader.errors import GraderFault, PracticeError, Text
+
+if TYPE_CHECKING:
+    from grader.exam.supply import Supply
 
 IDLE_SECONDS = 15 * 60.0
 SEND_SECONDS = 30.0
@@ -49,8 +53,6 @@ class Host:
     """The loop. `listening` is None for a host of one client."""
 
     def __init__(self, listening: socket.socket | None, connection: socket.socket | None) -> None:
-        from grader.exam.supply import Supply
-
         self.version = code_version()
         self.listening = listening
         self.began = time.time()
@@ -60,8 +62,7 @@ class Host:
         self.queue: collections.deque[_Client] = collections.deque()
         self.most = os.cpu_count() or 1
         self.open = True
-        self._make_supply = lambda: Supply(forbidden=[builtin_root() / "exercises", builtin_root() / "solutions"])
-        self.supply = self._make_supply()
+        self.supply = start_supply()
         self.selector = selectors.DefaultSelector()
         self.wake, wake_writer = socket.socketpair()
         self.wake.setblocking(False)
@@ -69,7 +70,7 @@ class Host:
         self._wake_writer = wake_writer
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_writer.fileno(), warn_on_full_buffer=False)
-        self.selector.register(self.wake, selectors.EVENT_READ, lambda: self.reap())
+        self.selector.register(self.wake, selectors.EVENT_READ, self.reap)
         if listening is not None:
             listening.setblocking(False)
             self.selector.register(listening, selectors.EVENT_READ, self.accept)
@@ -156,7 +157,9 @@ class Host:
         if request["op"] == "stop":
             self.tell(client, {"event": "stopping"})
             self.leave()
-        elif request.get("version") != self.version or (self.listening is not None and code_version_now() != self.version):
+        elif request.get("version") != self.version or (
+            self.listening is not None and code_version_now() != self.version
+        ):
             self.tell(client, {"event": "stale"})
             self.drop(client)
             self.leave()
@@ -208,7 +211,7 @@ class Host:
                 continue
             if self.supply.process.poll() is not None:
                 self.supply.close()
-                self.supply = self._make_supply()
+                self.supply = start_supply()
             prepare_content(request)
             parent = os.getpid()
             pid = os.fork()
@@ -264,6 +267,12 @@ class Host:
                     ),
                 )
         self.start_examiners()
+
+
+def start_supply() -> Supply:
+    from grader.exam.supply import Supply
+
+    return Supply(forbidden=[builtin_root() / "exercises", builtin_root() / "solutions"])
 
 
 def answer(request: Event, supply: Any, tell: Any) -> Event:

@@ -1,8 +1,10 @@
-"""What `pytest --submission FILE` adds to a pytest run: checks.py is collected, its fixtures are there, failures read like a verdict."""
+"""What `pytest --submission FILE` adds to a pytest run: checks.py is collected, its fixtures are there, failures
+read like a verdict.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,9 @@ from grader.exam.supply import Supply
 
 
 class AuthorRun:
-    """Plugin of one pytest run with one submission; an exercise's candidate is started when its first check wants it."""
+    """Plugin of one pytest run with one submission; an exercise's candidate is started when its first check wants
+    it.
+    """
 
     def __init__(self, submission: Path, config: pytest.Config) -> None:
         try:
@@ -68,9 +72,9 @@ class AuthorRun:
         return candidate
 
     @pytest.fixture
-    def reference(self, request: pytest.FixtureRequest) -> Iterator[LocalCandidate]:
+    def reference(self, request: pytest.FixtureRequest) -> LocalCandidate:
         """The reference, in this process."""
-        yield self._pair(request.path)[1]
+        return self._pair(request.path)[1]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

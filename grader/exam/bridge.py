@@ -1,7 +1,7 @@
 """Joins two autograd graphs: the check's own, and the one that a call has left elsewhere.
 
-The call has already happened. Its outputs become outputs of one node in the check's graph; going backward through the node asks the other
-side for the gradients. First order only, as the other graph is not visible to this one.
+The call has already happened. Its outputs become outputs of one node in the check's graph; going backward through
+the node asks the other side for the gradients. First order only, as the other graph is not visible to this one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Backward = Callable[[Gradients], Gradients]
 
 class _Elsewhere(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, backward: Backward, outputs: list[torch.Tensor], *inputs: torch.Tensor) -> Any:
+    def forward(ctx: Any, backward: Backward, outputs: list[torch.Tensor], *_inputs: torch.Tensor) -> Any:
         ctx.set_materialize_grads(False)
         ctx.elsewhere = backward
         return tuple(output.detach() for output in outputs)
@@ -30,10 +30,12 @@ class _Elsewhere(torch.autograd.Function):
 
 
 def join(outputs: list[torch.Tensor], inputs: list[torch.Tensor], backward: Backward) -> list[torch.Tensor]:
-    """The outputs, now depending on `inputs`: `backward` maps output gradients (None where there is none) to input gradients."""
+    """The outputs, now depending on `inputs`: `backward` maps output gradients (None where there is none) to input
+    gradients.
+    """
     if not inputs:
         return outputs  # the submission made something that requires a gradient of its own: nothing here leads to it
-    joined = _Elsewhere.apply(backward, outputs, *inputs)
+    joined = _Elsewhere.apply(backward, outputs, *inputs)  # type: ignore[no-untyped-call]  # torch's own
     return list(joined)
 
 

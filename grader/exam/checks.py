@@ -30,19 +30,23 @@ class CheckInfo:
 
 
 def check(*, title: Text, hint: Text, points: float = 1, rules: Sequence[str] = ()) -> Callable[[Test], Test]:
-    """Mark a test function as a check: its title and hint are what a candidate reads, `rules` the rules that it holds."""
+    """Mark a test function as a check: its title and hint are what a candidate reads, `rules` the rules that it
+    holds.
+    """
     if points <= 0:
         raise ValueError("points must be above zero")
 
     def mark(test: Test) -> Test:
-        test.check_info = CheckInfo(title, hint, points, tuple(rules))  # type: ignore[attr-defined] - a function takes attributes
+        test.check_info = CheckInfo(title, hint, points, tuple(rules))  # type: ignore[attr-defined]  # a function takes attributes
         return test
 
     return mark
 
 
 def given(*, examples: int = 50, **strategies: st.SearchStrategy[Any]) -> Callable[[Test], Test]:
-    """Hypothesis's `given` with the kit's settings. Each example is logged, so that the last one, the smallest failure, can be shown."""
+    """Hypothesis's `given` with the kit's settings. Each example is logged, so that the last one, the smallest
+    failure, can be shown.
+    """
 
     def decorate(test: Test) -> Test:
         parameters = list(inspect.signature(test).parameters.values())
@@ -61,8 +65,12 @@ def given(*, examples: int = 50, **strategies: st.SearchStrategy[Any]) -> Callab
                 test(candidate=candidate, **arguments)
 
             # Hypothesis reads the signature, and derives its determinism from the name.
-            example.__name__, example.__qualname__, example.__module__ = test.__name__, test.__qualname__, test.__module__
-            example.__signature__ = keywords  # type: ignore[attr-defined] - a function takes attributes
+            example.__name__, example.__qualname__, example.__module__ = (
+                test.__name__,
+                test.__qualname__,
+                test.__module__,
+            )
+            example.__signature__ = keywords  # type: ignore[attr-defined]  # a function takes attributes
             under: Test = _settings(examples, phases, seed)(hypothesis.given(**strategies)(example))
             return under if seed is None else hypothesis.seed(seed)(under)
 
@@ -76,7 +84,7 @@ def given(*, examples: int = 50, **strategies: st.SearchStrategy[Any]) -> Callab
             test.__doc__,
         )
         wanted = [p for p in keywords.parameters.values() if p.name not in strategies]
-        run.__signature__ = inspect.Signature(wanted)  # type: ignore[attr-defined] - what pytest gives as fixtures
+        run.__signature__ = inspect.Signature(wanted)  # type: ignore[attr-defined]  # what pytest gives as fixtures
         return run
 
     return decorate
@@ -100,7 +108,9 @@ def quick_failure() -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Within it, other examples are drawn than the usual ones: for the proof that right answers pass whatever is drawn."""
+    """Within it, other examples are drawn than the usual ones: for the proof that right answers pass whatever is
+    drawn.
+    """
     token = _seed.set(seed)
     try:
         yield

@@ -1,4 +1,6 @@
-"""What checks say of a submission's values: each failing comparison says in two languages what differs, with the values."""
+"""What checks say of a submission's values: each failing comparison says in two languages what differs, with the
+values.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,8 @@ def assert_shape(tensor: Any, shape: Sequence[int], what: Text | None = None) ->
     if actual != tuple(shape):
         raise CheckFailure(
             Text(
-                f"{what.en} has shape {actual}; it must be {tuple(shape)}.", f"{what.zh}的形状是 {actual}，应为 {tuple(shape)}。"
+                f"{what.en} has shape {actual}; it must be {tuple(shape)}.",
+                f"{what.zh}的形状是 {actual}，应为 {tuple(shape)}。",
             )
         )
 
@@ -96,7 +99,12 @@ def assert_close(
 
 
 def _mismatch(
-    what: Text, value: torch.Tensor, expected: torch.Tensor, got: torch.Tensor, wanted: torch.Tensor, wrong: torch.Tensor
+    what: Text,
+    value: torch.Tensor,
+    expected: torch.Tensor,
+    got: torch.Tensor,
+    wanted: torch.Tensor,
+    wrong: torch.Tensor,
 ) -> CheckFailure:
     badness = torch.where(wrong, torch.nan_to_num((got - wanted).abs(), nan=math.inf), torch.zeros_like(got))
     flat = int(badness.reshape(-1).argmax())
@@ -169,13 +177,18 @@ def _must_name(argument: str, said: str) -> None:
 def gradients(
     output: Any, inputs: Sequence[torch.Tensor] | Mapping[str, torch.Tensor], seed: int = 0
 ) -> list[torch.Tensor]:
-    """Gradients of a fixed random weighting of `output` with respect to `inputs`; a missing one fails, by name where there is one."""
+    """Gradients of a fixed random weighting of `output` with respect to `inputs`; a missing one fails, by name
+    where there is one.
+    """
     value = _need_tensor(output, _OUTPUT)
     names = list(inputs) if isinstance(inputs, Mapping) else [f"input {index + 1}" for index in range(len(inputs))]
     tensors = list(inputs.values()) if isinstance(inputs, Mapping) else list(inputs)
     if not value.requires_grad:
         raise CheckFailure(
-            Text("The output is cut off from the autograd graph: no gradient flows.", "输出与计算图断开了：没有梯度可以回传。")
+            Text(
+                "The output is cut off from the autograd graph: no gradient flows.",
+                "输出与计算图断开了：没有梯度可以回传。",
+            )
         )
     weights = torch.randn(value.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     found = torch.autograd.grad(value, tensors, weights.to(value.dtype), allow_unused=True)
@@ -187,7 +200,9 @@ def gradients(
 
 
 def assert_frequency(hits: int, trials: int, p: float, what: Text | None = None, alarm: float = 1e-9) -> None:
-    """An exact two-sided binomial test: fails only when a right answer would give such a count less often than `alarm`."""
+    """An exact two-sided binomial test: fails only when a right answer would give such a count less often than
+    `alarm`.
+    """
     tail = min(_binomial_tail(hits, trials, p), _binomial_tail(trials - hits, trials, 1 - p))
     if tail < alarm / 2:
         what = what or Text("the share", "比例")
@@ -207,8 +222,11 @@ def _binomial_tail(hits: int, trials: int, p: float) -> float:
     if p >= 1.0:
         return 1.0 if hits >= trials else 0.0
     logs = [
-        math.lgamma(trials + 1) - math.lgamma(k + 1) - math.lgamma(trials - k + 1)
-        + k * math.log(p) + (trials - k) * math.log1p(-p)
+        math.lgamma(trials + 1)
+        - math.lgamma(k + 1)
+        - math.lgamma(trials - k + 1)
+        + k * math.log(p)
+        + (trials - k) * math.log1p(-p)
         for k in range(max(0, hits - 2000), hits + 1)
     ]  # fmt: skip - terms further down are smaller than any alarm
     top = max(logs, default=-math.inf)

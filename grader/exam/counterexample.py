@@ -150,7 +150,9 @@ class _Writer:
             self.lines.append(f"{self._name(_identifier(wish), value)} = {code}")
             return self._names[id(value)]
         if isinstance(value, torch.Generator):
-            self.lines.append(f"{self._name(_identifier(wish), value)} = torch.Generator().manual_seed({value.initial_seed()})")
+            self.lines.append(
+                f"{self._name(_identifier(wish), value)} = torch.Generator().manual_seed({value.initial_seed()})"
+            )
             return self._names[id(value)]
         if isinstance(value, nn.Module):
             name = self._name(_identifier(wish), value)
@@ -166,7 +168,8 @@ class _Writer:
 
     def _dict(self, values: dict[str, Any]) -> str:
         items = ", ".join(
-            f"{key!r}: {tensor_code(value) if isinstance(value, torch.Tensor) else value!r}" for key, value in values.items()
+            f"{key!r}: {tensor_code(value) if isinstance(value, torch.Tensor) else value!r}"
+            for key, value in values.items()
         )
         return f"{{{items}}}"
 
@@ -196,7 +199,9 @@ def _literal(values: Any) -> str:
         return "[" + ", ".join(_literal(item) for item in values) + "]"
     if isinstance(values, float):
         rounded = float(f"{values:.9g}")  # nine digits give a float32 back exactly
-        return f'float("{rounded}")' if rounded in (float("inf"), float("-inf")) or rounded != rounded else repr(rounded)
+        return (
+            f'float("{rounded}")' if rounded in (float("inf"), float("-inf")) or rounded != rounded else repr(rounded)
+        )
     return repr(values)
 
 

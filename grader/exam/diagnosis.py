@@ -1,14 +1,17 @@
 """Which catalogued mistakes behave exactly as the submission does.
 
-The behaviour of a submission is what `behaviour(candidate, random)` of checks.py sees on random inputs. It is compared with that of mistakes.py
-with each switch on, and with each pair. A match found on one probe must hold on five more that had no part in finding it, and must differ from right
-answers; nothing is guessed from source text. Where one mistake explains all, pairs with it are not said.
+The behaviour of a submission is what `behaviour(candidate, random)` of checks.py sees on random inputs. It is
+compared with that of mistakes.py with each switch on, and with each pair. A match found on one probe must hold on
+five more that had no part in finding it, and must differ from right answers; nothing is guessed from source text.
+Where one mistake explains all, pairs with it are not said.
 
-Most mistakes are ruled out by one observation: those in which the submission differs from right answers are compared first.
+Most mistakes are ruled out by one observation: those in which the submission differs from right answers are
+compared first.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations
@@ -74,7 +77,7 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, float):
-        return one == other or abs(one - other) <= 1e-6 + 1e-4 * abs(other) or (one != one and other != other)
+        return math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6) or (math.isnan(one) and math.isnan(other))
     return bool(one == other)
 
 
@@ -94,7 +97,7 @@ def _same_frequency(one: Frequency, other: Frequency) -> bool:
         return one.trials == other.trials
     pooled = (one.hits + other.hits) / (one.trials + other.trials)
     noise = (pooled * (1 - pooled) * (1 / one.trials + 1 / other.trials)) ** 0.5
-    return abs(one.hits / one.trials - other.hits / other.trials) <= 5.3 * noise + 1e-12
+    return bool(abs(one.hits / one.trials - other.hits / other.trials) <= 5.3 * noise + 1e-12)
 
 
 # -------------------------------------------------------------------- catalogue
@@ -161,6 +164,7 @@ class Observer:
             self._probes[probe] = seen if isinstance(seen, dict) else {"everything": seen}
         return self._probes[probe]
 
+
 class Comparison:
     """A submission's behaviour beside right answers: where it differs is where a mistake must be looked for."""
 
@@ -212,7 +216,8 @@ class Table:
 
 
 def matching(submission: Observer, table: Table) -> tuple[str, ...]:
-    """The one or two mistakes that behave as the submission on all probes, one rather than two; empty where there are none.
+    """The one or two mistakes that behave as the submission on all probes, one rather than two; empty where there
+    are none.
 
     Nothing matches a submission that behaves as right answers do: what is wrong with it is not what the probes show.
     """
@@ -252,5 +257,3 @@ def _say(mistakes: Mistakes, names: tuple[str, ...]) -> Diagnosis:
         ),
         Text("\n".join(m.hint.en for m in made), "\n".join(m.hint.zh for m in made)),
     )
-
-

@@ -33,8 +33,9 @@ def examine(
 ) -> Verdict:
     """Grade one submission.
 
-    `only` names the checks to run; `first_failure_only` stops at the first that fails, and does not make its counterexample small.
-    Raises PracticeError when the exercise or the grader is at fault; a candidate's failures are in the verdict.
+    `only` names the checks to run; `first_failure_only` stops at the first that fails, and does not make its
+    counterexample small. Raises PracticeError when the exercise or the grader is at fault; a candidate's failures
+    are in the verdict.
     """
     began = time.perf_counter()
     link = Link(supply, exercise, submitted)
@@ -49,9 +50,7 @@ def examine(
                 on_result(check)
             told: tuple[Diagnosis, ...] = ()
         else:
-            run = CheckRun(
-                exercise, candidate, reference, link=link, only=only, on_start=on_start, on_result=on_result
-            )
+            run = CheckRun(exercise, candidate, reference, link=link, only=only, on_start=on_start, on_result=on_result)
             checks = run_checks(run, first_failure_only=first_failure_only)
             told = _diagnosis(exercise, candidate, link) if diagnosis and _worth_diagnosing(checks) else ()
         return Verdict(

@@ -1,8 +1,9 @@
 """A candidate's failures: what is said to have gone wrong with a submission, in both languages.
 
-These are outcomes and no errors of ours. `CheckFailure` is a check's own finding; `CandidateRaised` is an exception of the submission, which also is an
-instance of the plain built-in error that it was, so that a check may expect a ValueError; `WorkerLost` is a worker that hangs or died. WorkerLost is no Exception:
-Hypothesis must not shrink it, each try would cost the whole time limit.
+These are outcomes and no errors of ours. `CheckFailure` is a check's own finding; `CandidateRaised` is an exception
+of the submission, which also is an instance of the plain built-in error that it was, so that a check may expect a
+ValueError; `WorkerLost` is a worker that hangs or died. WorkerLost is no Exception: Hypothesis must not shrink it,
+each try would cost the whole time limit.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def describe_report(report: dict[str, Any], call: str) -> Text:
     if report.get("missing_module"):
         name = report["missing_module"]
         return Text(
-            f"{call} imports {name}{where_en}, which is not installed here. The exercise can be solved with torch alone.",
+            f"{call} imports {name}{where_en}, which is not installed here. The exercise needs no more than torch.",
             f"{call} 导入了 {name}{where_zh}，而这里没有安装它。本练习只用 torch 就能完成。",
         )
     if kind == "NotImplementedError":

@@ -1,6 +1,7 @@
 """The examiner's end of a worker: one request, one reply, within a time limit, from a worker that is alive.
 
-A worker that hangs or dies costs the check that called it: `WorkerLost` is raised, and the next request starts a new worker and loads the submission again.
+A worker that hangs or dies costs the check that called it: `WorkerLost` is raised, and the next request starts a
+new worker and loads the submission again.
 """
 
 from __future__ import annotations
@@ -23,15 +24,19 @@ from grader.wire.modules import describe
 
 START_SECONDS = 60.0
 FRAME_SECONDS = 30.0
-# A worker that got little processor time for its wall time runs on a busy machine: it may have this many times the limit.
+# A worker that got little processor time for its wall time runs on a busy machine: it may have this many times the
+# limit.
 PATIENCE = 3
-# After the first call that hangs, further ones get a part of the limit: a submission that hangs in twelve checks must not cost twelve limits.
+# After the first call that hangs, further ones get a part of the limit: a submission that hangs in twelve checks
+# must not cost twelve limits.
 SHORTENED = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What is graded: the source as it was handed in, and the name that tracebacks show. `switches` turn a mistakes.py's mistakes on."""
+    """What is graded: the source as it was handed in, and the name that tracebacks show. `switches` turn a
+    mistakes.py's mistakes on.
+    """
 
     source: str
     filename: str
@@ -47,7 +52,9 @@ class LoadFailure(Exception):
 
 
 class Link:
-    """Requests to the worker of one submission. Numbers on the wire: positive ones are the worker's, negative ones ours."""
+    """Requests to the worker of one submission. Numbers on the wire: positive ones are the worker's, negative ones
+    ours.
+    """
 
     def __init__(self, supply: Supply, exercise: Exercise, submitted: Submitted) -> None:
         self.supply = supply
@@ -163,7 +170,9 @@ class Link:
         return reply, decoder
 
     def _wait_on(self, worker: Worker, call: str) -> tuple[dict[str, Any], Decoder]:
-        """The limit has passed. A worker that could hardly run in it may go on for a while; one that hangs is killed."""
+        """The limit has passed. A worker that could hardly run in it may go on for a while; one that hangs is
+        killed.
+        """
         limit = self.call_seconds
         began = time.monotonic()
         while worker.cpu_seconds() < limit / 2 and time.monotonic() - began < limit * (PATIENCE - 1):
@@ -283,7 +292,13 @@ def _how_it_ended(status: int | None) -> tuple[str, str]:
     if status is None:
         return "nobody knows how", "原因不明"
     if status < 0:
-        names = {9: "killed", 11: "crashed", 6: "aborted", 24: "used too much processor time", 31: "forbidden system call"}
+        names = {
+            9: "killed",
+            11: "crashed",
+            6: "aborted",
+            24: "used too much processor time",
+            31: "forbidden system call",
+        }
         zh = {9: "被终止", 11: "崩溃", 6: "中止", 24: "占用处理器时间过长", 31: "调用了禁止的系统调用"}
         return f"{names.get(-status, 'signal')}, signal {-status}", f"{zh.get(-status, '信号')}，信号 {-status}"
     return f"exit status {status}", f"退出码 {status}"

@@ -28,7 +28,8 @@ def load_request(exercise: Exercise, submitted: Submitted) -> dict[str, Any]:
                 "kind": entry.kind,
                 "signature": entry.signature,
                 "methods": [
-                    {"name": method.name, "kind": method.kind, "signature": method.signature} for method in entry.methods
+                    {"name": method.name, "kind": method.kind, "signature": method.signature}
+                    for method in entry.methods
                 ],
             }
             for entry in exercise.entries
@@ -66,7 +67,8 @@ def _describe(problem: dict[str, str]) -> Text:
         return Text(f"The class has no method `{entry}`.", f"类里没有方法 `{entry}`。")
     if kind == "not a classmethod":
         return Text(
-            f"`{entry}` is called on the class: it needs @classmethod.", f"`{entry}` 会在类上调用：需要加 @classmethod。"
+            f"`{entry}` is called on the class: it needs @classmethod.",
+            f"`{entry}` 会在类上调用：需要加 @classmethod。",
         )
     needed, yours = problem["needed"], problem["yours"]
     return Text(

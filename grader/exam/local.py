@@ -1,6 +1,7 @@
 """A candidate in this interpreter: the reference, and the catalogued mistakes, behind the same face as the proxy.
 
-Inputs are copied for each call as the wire does it, so a mistake that writes to its input is seen doing it and spoils nothing.
+Inputs are copied for each call as the wire does it, so a mistake that writes to its input is seen doing it and
+spoils nothing.
 """
 
 from __future__ import annotations
@@ -76,7 +77,9 @@ class LocalCandidate:
         return result
 
     def _joined(self, result: Any, copies: _Copies, module: nn.Module | None) -> Any:
-        outputs = [tensor for tensor in _tensors(result) if tensor.requires_grad and not isinstance(tensor, nn.Parameter)]
+        outputs = [
+            tensor for tensor in _tensors(result) if tensor.requires_grad and not isinstance(tensor, nn.Parameter)
+        ]
         if not outputs:
             return result
         outside = [theirs for theirs, _ in copies.pairs if theirs.requires_grad]
@@ -266,7 +269,9 @@ def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 
 def _same_items(now: list[Any], before: list[Any]) -> bool:
-    return len(now) == len(before) and all(a is b or (type(a) is type(b) is not torch.Tensor and a == b) for a, b in zip(now, before, strict=True))
+    return len(now) == len(before) and all(
+        a is b or (type(a) is type(b) is not torch.Tensor and a == b) for a, b in zip(now, before, strict=True)
+    )
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:

@@ -22,8 +22,9 @@ class Judgement:
 def judge(error: BaseException | None, passes_with_reference: Callable[[], bool]) -> Judgement:
     """The outcome of a check that ended with `error`.
 
-    An error that is neither a check's finding nor the submission's exception arose in the check's own code. It is the submission's
-    doing when the same check runs through with the reference: what the submission gave back could not be used.
+    An error that is neither a check's finding nor the submission's exception arose in the check's own code. It is
+    the submission's doing when the same check runs through with the reference: what the submission gave back could
+    not be used.
     """
     if error is None:
         return Judgement("passed")
@@ -55,7 +56,10 @@ def judge(error: BaseException | None, passes_with_reference: Callable[[], bool]
         )
     return Judgement(
         "broken",
-        Text(f"The check itself failed ({kind}: {error}): not your fault.", f"检查本身出错（{kind}: {error}）：不是你的问题。"),
+        Text(
+            f"The check itself failed ({kind}: {error}): not your fault.",
+            f"检查本身出错（{kind}: {error}）：不是你的问题。",
+        ),
         error,
     )
 
@@ -69,7 +73,9 @@ def _capital(text: Text) -> Text:
 
 
 def _flaky_parts(error: BaseException) -> list[BaseException] | None:
-    """The exceptions inside Hypothesis's report that an example failed once and passed once; None for any other error."""
+    """The exceptions inside Hypothesis's report that an example failed once and passed once; None for any other
+    error.
+    """
     from hypothesis.errors import Flaky
 
     if not isinstance(error, Flaky):

@@ -1,6 +1,7 @@
 """Work spread over forked processes: each item in a process of its own, results as they come.
 
-For trusted work (proofs) from a process of one thread. A process per item keeps memory flat and lets an item take the process down with it.
+For trusted work (proofs) from a process of one thread. A process per item keeps memory flat and lets an item take
+the process down with it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ Result = TypeVar("Result")  # what JSON can carry
 
 
 def spread(function: Callable[[Item], Result], items: Iterable[Item], jobs: int) -> Iterator[tuple[Item, Result]]:
-    """Pairs of item and result, in the order in which they finish. An exception in `function` is raised here as GraderFault."""
+    """Pairs of item and result, in the order in which they finish. An exception in `function` is raised here as
+    GraderFault.
+    """
     waiting = list(items)
     running: dict[int, tuple[int, Item, bytearray]] = {}
     poll = select.poll()

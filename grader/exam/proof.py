@@ -1,7 +1,8 @@
 """The evidence that an exercise's checks separate right from wrong.
 
-Right answers are graded whole. Each catalogued mistake is graded as a submission of its own, in a worker, until the first check that fails; a mistake
-that passes everything is harmless, or a check is missing. Each pair runs against the same checks in this process. Diagnosis is tried on all.
+Right answers are graded whole. Each catalogued mistake is graded as a submission of its own, in a worker, until the
+first check that fails; a mistake that passes everything is harmless, or a check is missing. Each pair runs against
+the same checks in this process. Diagnosis is tried on all.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ class _Part:
 def prove(
     ids: Sequence[str], roots: Sequence[Path], *, jobs: int = 1, seeds: int = 1, on_event: OnStep = lambda _step: None
 ) -> list[Proof]:
-    """The proofs of these exercises, in `jobs` processes. With `seeds` above one, right answers are also graded over so many other draws.
+    """The proofs of these exercises, in `jobs` processes. With `seeds` above one, right answers are also graded
+    over so many other draws.
 
     Raises ContentError where an exercise's files do not load.
     """
@@ -154,7 +156,9 @@ def _prove_part(part: _Part, supply: Supply) -> Proof:
 
 
 def _prove_metadata(exercise: Exercise, checks: Any, catalogue: Mistakes, proof: Proof) -> None:
-    """Titles and hints are in two languages, each rule is held by a check, what is declared is there and nothing else."""
+    """Titles and hints are in two languages, each rule is held by a check, what is declared is there and nothing
+    else.
+    """
     found = {name: one.check_info for name, one in vars(checks).items() if hasattr(one, "check_info")}
     proof.checks, proof.points = len(found), sum(info.points for info in found.values())
     where = exercise.checks_file
@@ -190,7 +194,9 @@ def _prove_metadata(exercise: Exercise, checks: Any, catalogue: Mistakes, proof:
 
 
 def _prove_right(exercise: Exercise, supply: Supply, runs: Sequence[tuple[Path, int | None]], proof: Proof) -> None:
-    """Right answers pass everything. A run with a seed draws other examples; it counts for the path's first run only when it fails."""
+    """Right answers pass everything. A run with a seed draws other examples; it counts for the path's first run
+    only when it fails.
+    """
     for path, seed in runs:
         submitted = Submitted(path.read_text(encoding="utf-8"), path.name)
         with seeded(seed) if seed is not None else nullcontext():
@@ -208,7 +214,9 @@ def _prove_stub(exercise: Exercise, supply: Supply, proof: Proof) -> None:
     verdict = examine(exercise, Submitted(source, "stub.py"), supply, diagnosis=False)
     passed = [check.id for check in verdict.checks if check.outcome != "failed"]
     if passed or verdict.points:
-        proof.problems.append(f"{exercise.stub_file}: the stub must fail every check; it does not fail {', '.join(passed)}")
+        proof.problems.append(
+            f"{exercise.stub_file}: the stub must fail every check; it does not fail {', '.join(passed)}"
+        )
 
 
 def _why(verdict: Verdict) -> str:
@@ -253,7 +261,9 @@ def _prove_singles(
 
 
 def _prove_pairs(exercise: Exercise, part: _Part, checks: Any, table: Table | None, proof: Proof) -> None:
-    """Each pair must fail, and be told as itself or as what behaves exactly so. In this process: hundreds of workers would prove no more."""
+    """Each pair must fail, and be told as itself or as what behaves exactly so. In this process: hundreds of
+    workers would prove no more.
+    """
     reference = LocalCandidate(exercise, modules.load(exercise.reference_file, exercise.id))
     mistakes = _mistakes_of(exercise)
     for names in part.names:

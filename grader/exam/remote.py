@@ -124,7 +124,8 @@ class RemoteCandidate:
         said = report.get("message", "")
         raise CheckFailure(
             Text(
-                f"{label} returned something that is no plain value: {said}", f"{label} 返回了无法作为普通值传递的对象：{said}"
+                f"{label} returned something that is no plain value: {said}",
+                f"{label} 返回了无法作为普通值传递的对象：{said}",
             )
         )
 

@@ -1,6 +1,7 @@
 """Runs an exercise's checks under pytest and gathers a result for each.
 
-Each check that exercise.yaml declares gets a result, whatever happens: one that did not run is `broken`, so that nothing run never reads as passed.
+Each check that exercise.yaml declares gets a result, whatever happens: one that did not run is `broken`, so that
+nothing run never reads as passed.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from grader.verdict import CheckResult
 OnResult = Callable[[CheckResult], None]
 OnStart = Callable[[str, Text], None]
 # What a pytest inside ours does not need: each plugin costs milliseconds of every verdict.
-_WITHOUT = (
-    "cacheprovider", "terminal", "capture", "logging", "junitxml", "pastebin", "nose", "doctest", "unittest", "setuponly",
-    "setupplan", "stepwise", "faulthandler", "debugging", "recwarn", "warnings", "unraisableexception", "threadexception",
-    "tmpdir", "monkeypatch", "legacypath", "subtests", "practice",
-)  # fmt: skip
+_WITHOUT = [
+    "cacheprovider", "terminal", "capture", "logging", "junitxml", "pastebin", "nose", "doctest", "unittest",
+    "setuponly", "setupplan", "stepwise", "faulthandler", "debugging", "recwarn", "warnings",
+    "unraisableexception", "threadexception", "tmpdir", "monkeypatch", "legacypath", "subtests", "practice",
+]  # fmt: skip
 
 
 class ChecksModule(pytest.Module):
@@ -90,7 +91,9 @@ class CheckRun:
             info = info_of(item)
             if info is not None:
                 self.titles[item.name] = info
-        wanted = [item for item in items if item.name in self.titles and (self._only is None or item.name in self._only)]
+        wanted = [
+            item for item in items if item.name in self.titles and (self._only is None or item.name in self._only)
+        ]
         items[:] = sorted(wanted, key=lambda item: order.get(item.name, len(order)))
 
     # ------------------------------------------------------------- fixtures
@@ -120,7 +123,7 @@ class CheckRun:
         return (yield)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
         if self._link is not None:
             self._link.start()
         self._candidate.seed(0)
@@ -157,12 +160,14 @@ class CheckRun:
         self._on_result(result)
 
     def _passes_with_reference(self, item: pytest.Item) -> bool:
-        """Whether the check runs through when the reference stands for the candidate: if so, its error was the candidate's doing."""
-        function = getattr(item, "obj", None)
+        """Whether the check runs through when the reference stands for the candidate: if so, its error was the
+        candidate's doing.
+        """
+        function: Any = getattr(item, "obj", None)
         names = getattr(item, "fixturenames", ())
         arguments = {name: self._reference for name in ("candidate", "reference") if name in names}
         try:
-            function(**arguments)  # type: ignore[misc] - a collected function is callable
+            function(**arguments)
         except BaseException:  # noqa: BLE001 - any failure at all means that the check is at fault
             return False
         return True
@@ -175,7 +180,8 @@ def info_of(item: pytest.Item) -> CheckInfo | None:
 
 
 def run_checks(run: CheckRun, *, first_failure_only: bool = False) -> list[CheckResult]:
-    """All results in teaching order; a declared check without one is broken, or not_run after the first failure where that ends the run.
+    """All results in teaching order; a declared check without one is broken, or not_run after the first failure
+    where that ends the run.
 
     Raises ContentError when checks.py does not load.
     """
@@ -207,5 +213,8 @@ def _unrun(run: CheckRun, name: str, *, expected: bool) -> CheckResult:
         max_points=info.points if info is not None else 0,
         message=Text("", "")
         if expected
-        else Text("This check did not run: the exercise is at fault, not you.", "这项检查没有运行：是题目的问题，不是你的问题。"),
+        else Text(
+            "This check did not run: the exercise is at fault, not you.",
+            "这项检查没有运行：是题目的问题，不是你的问题。",
+        ),
     )

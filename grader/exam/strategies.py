@@ -1,7 +1,8 @@
 """Hypothesis strategies for tensors whose failures read well.
 
-Sizes and options shrink; values do not shrink one by one, which would take thousands of calls. A tensor is drawn as one number: 0 is a simple
-fixed pattern, any other number a random draw rounded to two decimals. So most failures shrink to the pattern, and all of them print as short code.
+Sizes and options shrink; values do not shrink one by one, which would take thousands of calls. A tensor is drawn as
+one number: 0 is a simple fixed pattern, any other number a random draw rounded to two decimals. So most failures
+shrink to the pattern, and all of them print as short code.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def tensors(
         values = _distinct(shape, seed) if distinct else _values(shape, seed)
         made = (values * scale + offset if scale != 1.0 or offset else values).to(dtype, copy=True)
         if not distinct and seed and made.numel() > LITERAL:
-            made.recipe = _recipe(shape, seed, scale, offset, dtype)  # type: ignore[attr-defined] - a tensor takes attributes
+            made.recipe = _recipe(shape, seed, scale, offset, dtype)  # type: ignore[attr-defined]  # a tensor takes attributes
         return made.requires_grad_(requires_grad)
 
     return SEEDS.map(make)

@@ -22,7 +22,8 @@ START_SECONDS = 60.0
 class Supply:
     """A nursery that runs beside this process. Forked examiners may share it: each request is one message.
 
-    `forbidden` are folders that no worker may read, whatever else lies around them. `confined=False` is for measurements.
+    `forbidden` are folders that no worker may read, whatever else lies around them. `confined=False` is for
+    measurements.
     """
 
     def __init__(self, forbidden: Sequence[Path] = (), *, confined: bool = True) -> None:
@@ -116,4 +117,3 @@ def _heard(leash: socket.socket) -> dict[str, Any]:
         raise OSError("the nursery closed the leash")
     found: dict[str, Any] = json.loads(data)
     return found
-

@@ -12,5 +12,5 @@ def warm_up() -> None:
     for name in ("pytest", "hypothesis", "grader.exam.examine", "grader.exam"):
         importlib.import_module(name)
     x = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
-    (x @ x.mT).softmax(-1).sum().backward()
+    torch.autograd.grad((x @ x.mT).softmax(-1).sum(), x)
     torch.isfinite(x).all().item()

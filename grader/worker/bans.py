@@ -1,8 +1,9 @@
 """Withdraws the operations that an exercise forbids, before the submission loads.
 
-Withdrawn where they live, so that every alias is met: an operator at torch's dispatcher (an implementation that raises, for the
-keys that a CPU tensor meets), with the kernels that it is made of; a Python function by exchanging its code; a class by its constructor; a module by
-all that it defines. torch's own Python decompositions of a withdrawn operator go with it.
+Withdrawn where they live, so that every alias is met: an operator at torch's dispatcher (an implementation that
+raises, for the keys that a CPU tensor meets), with the kernels that it is made of; a Python function by exchanging
+its code; a class by its constructor; a module by all that it defines. torch's own Python decompositions of a
+withdrawn operator go with it.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ import torch
 from grader.errors import GraderFault
 from grader.worker.report import BannedOperation
 
-# What a ban means at the dispatcher: the operators that compute it, as patterns over torch's schema names. They take the kernels below an
-# operator too: calling `_scaled_dot_product_attention_math` is calling attention.
+# What a ban means at the dispatcher: the operators that compute it, as patterns over torch's schema names. They
+# take the kernels below an operator too: calling `_scaled_dot_product_attention_math` is calling attention.
 _ATTENTION = (
     r"_?scaled_dot_product_\w+|_\w*flash_attention\w*|_efficient_attention\w*|_cudnn_attention\w*"
     r"|_triton_\w*attention\w*|_native_multi_head_attention|_transformer_encoder_layer_fwd"
@@ -67,7 +68,9 @@ class _Operator:
 
 @cache
 def _operators(pattern: str) -> tuple[_Operator, ...]:
-    """All operators that a pattern names. Looking through torch's schemas costs tens of milliseconds: `prepare` has it done early."""
+    """All operators that a pattern names. Looking through torch's schemas costs tens of milliseconds: `prepare` has
+    it done early.
+    """
     found = []
     wanted = re.compile(rf"aten::({pattern})")
     for schema in _schemas():
@@ -144,7 +147,8 @@ def _raiser(name: str) -> Callable[..., Any]:
 
 
 def _withdraw_operators(operators: Iterable[_Operator], names: tuple[str, ...]) -> None:
-    # The binding below `torch.library.Library`: the Python class could be found through the garbage collector and asked to undo its work.
+    # The binding below `torch.library.Library`: the Python class could be found through the garbage collector and
+    # asked to undo its work.
     library = torch._C._dispatch_library("IMPL", "aten", "")
     by_last_part = {name.rpartition(".")[2]: name for name in names}
     with warnings.catch_warnings():

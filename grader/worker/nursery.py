@@ -1,13 +1,16 @@
-"""Forks workers on request. A fresh interpreter of its own: torch and this package's worker side, never any hidden content.
+"""Forks workers on request. A fresh interpreter of its own: torch and this package's worker side, never any hidden
+content.
 
-Requests come as single messages over a SEQPACKET socket that all examiners share: JSON `{"memory_bytes", "cpu_seconds"}` with two descriptors,
-the worker's end of its channel and the nursery's end of the *leash*. On the leash the nursery answers
+Requests come as single messages over a SEQPACKET socket that all examiners share: JSON `{"memory_bytes",
+"cpu_seconds"}` with two descriptors, the worker's end of its channel and the nursery's end of the *leash*. On the
+leash the nursery answers
 
     {"pid": ..}          forked
     {"cpu": seconds}     asked by b"cpu": processor time of the worker so far
     {"status": ..}       it ended: exit code, or minus the signal
 
-and the end of the leash is the end of the worker: whoever held it let go, or died. SIGKILL comes from here, outside of the sandbox.
+and the end of the leash is the end of the worker: whoever held it let go, or died. SIGKILL comes from here, outside
+of the sandbox.
 """
 
 from __future__ import annotations
@@ -28,7 +31,15 @@ from typing import Any, NoReturn
 
 import torch
 
-from grader.confine import Isolation, Limits, Prepared, close_other_descriptors, die_with_parent, enter_namespaces, prepare
+from grader.confine import (
+    Isolation,
+    Limits,
+    Prepared,
+    close_other_descriptors,
+    die_with_parent,
+    enter_namespaces,
+    prepare,
+)
 from grader.wire import Channel
 from grader.worker import bans
 from grader.worker.serve import Server
@@ -47,7 +58,8 @@ def warm_up() -> None:
     x = torch.randn(2, 3, 8, 8, requires_grad=True)
     layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.GELU(), torch.nn.BatchNorm2d(4), torch.nn.Flatten())
     hidden = torch.nn.functional.layer_norm(torch.nn.Linear(144, 8)(layers(x)), (8,)).softmax(-1)
-    torch.nn.functional.cross_entropy(hidden @ hidden.mT, torch.zeros(2, dtype=torch.long)).backward()
+    loss = torch.nn.functional.cross_entropy(hidden @ hidden.mT, torch.zeros(2, dtype=torch.long))
+    torch.autograd.grad(loss, x)
     doubled = x.detach().double()
     torch.einsum("bchw,bdhw->bcd", doubled, doubled).logsumexp(-1).sum()
     torch.multinomial(hidden.detach(), 2), torch.randperm(8), torch.topk(hidden, 2), torch.linalg.norm(doubled)
@@ -205,7 +217,9 @@ def main() -> None:
 
 
 def _leave_child_in_namespace() -> None:
-    """After unshare(PID) only a child is inside: go on as that child, the first of the namespace, and only wait here."""
+    """After unshare(PID) only a child is inside: go on as that child, the first of the namespace, and only wait
+    here.
+    """
     pid = os.fork()
     if pid == 0:
         die_with_parent(0)  # a parent outside of the namespace has no number in it

@@ -1,6 +1,7 @@
 """What lives in the worker and is known outside by number: objects, parameters, modules that a check passed in.
 
-Numbers that the worker gives are positive, those that the examiner gives are negative, so both may name things in one message.
+Numbers that the worker gives are positive, those that the examiner gives are negative, so both may name things in
+one message.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Objects:
 
     # ---------------------------------------------------------------- wire
 
-    def encode(self, encoder: Encoder, value: Any) -> Any:
+    def encode(self, _encoder: Encoder, value: Any) -> Any:
         """Anything that is not a plain value goes out as a number."""
         if isinstance(value, Opaque):
             return tagged(HANDLE, [self.number(value.value), "object", ""])
@@ -70,7 +71,10 @@ class Objects:
             if number in self.linked:
                 return tagged(NUMBERED, number)
             return tagged(HANDLE, [number, "module", class_name_of(value)])
-        if isinstance(value, (torch.Tensor, torch.Generator, int, float, str, bytes, list, tuple, dict)) or value is None:
+        if (
+            isinstance(value, (torch.Tensor, torch.Generator, int, float, str, bytes, list, tuple, dict))
+            or value is None
+        ):
             return None
         if isinstance(value, (torch.dtype, torch.device)):
             return None

@@ -1,7 +1,7 @@
 """A candidate's exception as plain text: what it was, what it said, and where in the candidate's own file.
 
-Only names and text leave the worker. An exception object never does: pytest's Skipped, SystemExit, KeyboardInterrupt and
-Hypothesis's own would otherwise steer the examiner.
+Only names and text leave the worker. An exception object never does: pytest's Skipped, SystemExit,
+KeyboardInterrupt and Hypothesis's own would otherwise steer the examiner.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The worker's loop: load a submission, then answer calls until the socket closes.
 
-Nothing here is trusted by the other side. Whatever a submission does to this interpreter, the most that it can say is another claim about its own outputs.
+Nothing here is trusted by the other side. Whatever a submission does to this interpreter, the most that it can say
+is another claim about its own outputs.
 """
 
 from __future__ import annotations
@@ -81,10 +82,16 @@ class Server:
             if output:
                 reply["output"] = output
             try:
-                send_message(self.channel, reply, encoder=encoder or Encoder(special=self.objects.encode), timeout=SEND_SECONDS)
+                send_message(
+                    self.channel, reply, encoder=encoder or Encoder(special=self.objects.encode), timeout=SEND_SECONDS
+                )
             except WireError as error:
                 # The value could not be sent, or the examiner has gone: the next words tell which.
-                unsent = {"seq": request["seq"], "raised": self.report(Unsendable(error.message.en)), "unsendable": True}
+                unsent = {
+                    "seq": request["seq"],
+                    "raised": self.report(Unsendable(error.message.en)),
+                    "unsendable": True,
+                }
                 with suppress(WireError):
                     send_message(self.channel, unsent, timeout=SEND_SECONDS)
 
@@ -137,7 +144,9 @@ class Server:
         with torch.set_grad_enabled(request["grad"]):
             result = target(*arguments, **named)
         reply: Reply = {}
-        changed = [path for tensor, old, path in zip(inputs, before, decoder.paths, strict=True) if _differs(tensor, old)]
+        changed = [
+            path for tensor, old, path in zip(inputs, before, decoder.paths, strict=True) if _differs(tensor, old)
+        ]
         if shape is not None and _containers((arguments, named)) != shape:
             changed.append("")
         if changed:
@@ -181,7 +190,9 @@ class Server:
         sent, inputs = self.graphs[request["graph"]]
         outputs = [tensor for tensor in sent if tensor.requires_grad]
         pairs = [(output, grad) for output, grad in zip(outputs, request["grads"], strict=True) if grad is not None]
-        wanted = [inputs[index] for index in request["inputs"]] + [self.objects[number] for number in request["parameters"]]
+        wanted = [inputs[index] for index in request["inputs"]] + [
+            self.objects[number] for number in request["parameters"]
+        ]
         able = [tensor for tensor in wanted if tensor.requires_grad]
         if not pairs or not able:
             return {"value": [None] * len(wanted)}, None

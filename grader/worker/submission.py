@@ -94,7 +94,11 @@ def _signature_problems(label: str, function: Any, needed: str, *, skip_self: bo
         try:
             own.bind(*positional, **named)
         except TypeError:
-            yours = str(own.replace(parameters=list(own.parameters.values())[1:])) if skip_self and own.parameters else str(own)
+            yours = (
+                str(own.replace(parameters=list(own.parameters.values())[1:]))
+                if skip_self and own.parameters
+                else str(own)
+            )
             return [{"kind": "signature", "entry": label, "yours": yours[:300], "needed": needed}]
     return []
 
