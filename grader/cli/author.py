@@ -30,9 +30,10 @@ def new(id: str, invocation: Invocation) -> int:
 @click.command()
 @click.argument("names", metavar="[ID]...", nargs=-1)
 @click.option("--jobs", "-j", type=click.IntRange(min=1), help="How many exercises at once; without it, one per core.")
+@click.option("--seeds", type=click.IntRange(min=1), default=1, help="Try right answers over so many other draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print the proofs as one JSON object.")
 @command_options
-def prove(names: tuple[str, ...], jobs: int | None, as_json: bool, invocation: Invocation) -> int:
+def prove(names: tuple[str, ...], jobs: int | None, seeds: int, as_json: bool, invocation: Invocation) -> int:
     """Show that checks tell right from wrong. 验证检查能分清对错。
 
     Without ID every exercise is proven. Exit status 0: every proof holds, 1: one does not, 3: files of an exercise are
@@ -40,4 +41,4 @@ def prove(names: tuple[str, ...], jobs: int | None, as_json: bool, invocation: I
     """
     from grader.cli.proving import prove_and_show
 
-    return prove_and_show(invocation, names, jobs, as_json=as_json)
+    return prove_and_show(invocation, names, jobs, seeds, as_json=as_json)

@@ -6,26 +6,29 @@ import json
 
 from grader.cli.common import Invocation, cores
 from grader.cli.rendering import mark_of
-from grader.cli.terminal import Screen
-from grader.cli.waiting import Waiting
+from grader.cli.terminal import Screen, shortened
 from grader.errors import ContentError, Text
 from grader.exam.proof import Proof, prove
 
 
-def prove_and_show(invocation: Invocation, names: tuple[str, ...], jobs: int | None, *, as_json: bool) -> int:
+def prove_and_show(
+    invocation: Invocation, names: tuple[str, ...], jobs: int | None, seeds: int, *, as_json: bool
+) -> int:
     """Prove the exercises that were named, or all; the exit status."""
     ids, broken = _chosen(invocation, names)
     invocation.warn_of(broken)
-    waiting = Waiting(invocation.out)
+    err = invocation.err()
+
+    def tell(step: str) -> None:
+        """What was done last. No `Waiting` here: it has a thread, and a proof forks."""
+        if err.terminal:
+            err.write(f"\r\x1b[2K{err.styled(shortened(step, err.width - 1), 'dim')}")
+
     try:
-        proofs = prove(
-            ids,
-            invocation.catalogue.roots,
-            jobs=jobs or cores(),
-            on_event=lambda step: None if as_json else waiting.begin(step),
-        )
+        proofs = prove(ids, invocation.catalogue.roots, jobs=jobs or cores(), seeds=seeds, on_event=tell)
     finally:
-        waiting.end()
+        if err.terminal:
+            err.write("\r\x1b[2K")
     if as_json:
         told = {"holds": all(proof.holds for proof in proofs), "proofs": [proof.to_json() for proof in proofs]}
         invocation.out.write(json.dumps(told, ensure_ascii=False) + "\n")

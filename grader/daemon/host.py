@@ -61,7 +61,8 @@ class Host:
         self.examiners: dict[int, _Client] = {}
         self.queue: collections.deque[_Client] = collections.deque()
         self.most = os.cpu_count() or 1
-        self.open = True
+        self.leaving = False
+        self.warmed_further = False
         self.supply = start_supply()
         self.selector = selectors.DefaultSelector()
         self.wake, wake_writer = socket.socketpair()
@@ -91,18 +92,35 @@ class Host:
     # ------------------------------------------------------------------ loop
 
     def run(self) -> None:
-        while self.open:
-            idle = self.listening is not None and not self.clients
-            ready = self.selector.select(IDLE_SECONDS if idle else None)
-            if not ready and idle:
+        """Serve until told to leave, idle for long, or without the one client; examiners at work are waited for."""
+        while not self.leaving or self.examiners or self.queue:
+            idle = self.listening is not None and not self.clients and not self.leaving
+            ready = self.selector.select(self.patience() if idle else None)
+            if not ready and idle and not self.warm_further():
                 self.leave()
             for key, _ in ready:
                 key.data()
             if self.listening is None and not self.clients:
-                self.open = False
+                break
         for pid in self.examiners:
             _kill(pid)
         self.supply.close()
+
+    def patience(self) -> float:
+        """Seconds to wait for a client: a moment as long as there is something to get ready, then the idle limit."""
+        return IDLE_SECONDS if self.warmed_further or self.listening is None else 1.0
+
+    def warm_further(self) -> bool:
+        """In an idle moment, import what only few exercises need and what costs a second; False when there is nothing left."""
+        if self.warmed_further:
+            return False
+        self.warmed_further = True
+        from grader.exam import warmth
+
+        warmth.warm_further()
+        gc.collect()
+        gc.freeze()
+        return True
 
     def accept(self) -> None:
         assert self.listening is not None
@@ -192,14 +210,17 @@ class Host:
             self.drop(client)
 
     def leave(self) -> None:
-        """Stop listening; the loop ends. A command that comes now starts another daemon."""
-        self.open = False
+        """Stop listening; the loop ends with the last examiner. A command that comes now starts another daemon."""
+        if self.leaving:
+            return
+        self.leaving = True
         if self.listening is not None:
             with contextlib.suppress(OSError), address.locked():
-                path = address.socket_path()
-                if _same_socket(self.listening, path):
+                path = Path(self.listening.getsockname())
+                if _is_same_socket(self.listening, path):
                     address.remove(path)
-                self.listening.close()
+            self.selector.unregister(self.listening)
+            self.listening.close()
 
     # ------------------------------------------------------------- examiners
 
@@ -334,13 +355,19 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _same_socket(listening: socket.socket, path: Path) -> bool:
-    """Whether the path still leads to our socket, and not to one of a daemon that came after us."""
-    try:
-        mine = str(listening.getsockname())
-        return mine == str(path) and path.is_socket()
-    except OSError:
-        return False
+def _is_same_socket(listening: socket.socket, path: Path) -> bool:
+    """Whether the path still leads to our socket, and not to one of a daemon that came after us.
+
+    A connection tells: the path's inode is another one than the socket's.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+            accepted, _ = listening.accept()
+        except (BlockingIOError, OSError):
+            return False
+        accepted.close()
+    return True
 
 
 def main() -> None:

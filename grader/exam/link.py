@@ -191,6 +191,11 @@ class Link:
         status = self._end()
         if not isinstance(error, WireClosed):
             return WorkerLost(Text(f"{call} broke the connection to the grader.", f"{call} 破坏了与评分程序的连接。"))
+        if status is None:
+            raise GraderFault(
+                Text("The nursery, which starts workers, has died.", "负责启动工作进程的 nursery 已中断。"),
+                Text("Run the command again.", "请再运行一次。"),
+            )
         how_en, how_zh = _how_it_ended(status)
         return WorkerLost(Text(f"{call} ended the program ({how_en}).", f"{call} 使程序结束（{how_zh}）。"))
 
@@ -288,9 +293,7 @@ class Link:
         self._decoders = decoders
 
 
-def _how_it_ended(status: int | None) -> tuple[str, str]:
-    if status is None:
-        return "nobody knows how", "原因不明"
+def _how_it_ended(status: int) -> tuple[str, str]:
     if status < 0:
         names = {
             9: "killed",

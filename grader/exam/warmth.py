@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 
 import torch
 
@@ -14,3 +15,10 @@ def warm_up() -> None:
     x = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
     torch.autograd.grad((x @ x.mT).softmax(-1).sum(), x)
     torch.isfinite(x).all().item()
+
+
+def warm_further() -> None:
+    """Import what torch imports on the first step of any optimizer: a second, wanted by few exercises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.import_module("torch._dynamo")
