@@ -57,6 +57,6 @@ def _show(out: Screen, proof: Proof) -> None:
     rows = " · ".join(f"{out.say(name)} {found}/{all_of_them}" for name, found, all_of_them in counts)
     name = out.styled(proof.exercise, "strong")
     checks = out.say(Text(f"{proof.checks} checks", f"{proof.checks} 项检查"))
-    out.line(f"{mark_of(out, 'passed' if proof.holds else 'failed')} {name}  {checks} · {rows} · {proof.seconds:.1f} s")
+    out.line(f"{mark_of(out, 'passed' if proof.holds else 'failed')} {name}  {checks} · {rows}")
     for problem in proof.problems:
         out.line(problem, indent=4)

@@ -95,6 +95,7 @@ class TestFailing:
         done = practice.graded("scale")
         assert done.returncode == 1
         assert "· 2 checks have not run" in done.stdout
+        assert "Every entry is multiplied" not in done.stdout
         assert "hint scale" not in done.stdout, "there is none"
 
     def test_a_call_that_never_ends(self, practice: Practice) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from practice_command import DIVIDES, IN_PLACE, RIGHT, Practice
+from practice_command import DIVIDES, IN_PLACE, RIGHT, Practice, edit
 
 
 def test_the_first_minute(practice: Practice) -> None:
@@ -141,8 +141,8 @@ class TestReset:
                 r"^Your attempt is kept: (attempts/backup/scale-\d{8}-\d{6}(-\d+)?\.py)$", done.stdout, re.M
             )
             assert where is not None
-            kept.append((practice.folder / where[1]).read_text())
-        assert kept == [DIVIDES, IN_PLACE, RIGHT]
+            kept.append(practice.folder / where[1])
+        assert [path.read_text() for path in kept] == [DIVIDES, IN_PLACE, RIGHT]
         assert sorted(path.name for path in practice.attempt.parent.iterdir()) == ["backup", "scale.py"]
 
     def test_of_the_stub_makes_no_backup(self, practice: Practice) -> None:
@@ -178,6 +178,21 @@ def test_new_writes_an_exercise_that_can_be_practised_at_once(practice: Practice
     again = practice("new", "mine", "--content", "own")
     assert again.returncode == 2
     assert "is there already" in again.stderr
+
+
+def test_prove_tells_a_proof_that_holds_from_one_that_does_not(practice: Practice, tmp_path: Path) -> None:
+    for id in ("sound", "harmless"):
+        practice("new", id, "--content", "own")
+    edit(tmp_path / "own/solutions/harmless/mistakes.py", "factor = 1 / factor", "factor = 1 * factor")
+    done = practice("prove", "sound", "harmless", "--content", "own", "--json")
+    assert done.returncode == 1, done.stderr
+    told = json.loads(done.stdout)
+    assert told["holds"] is False
+    sound, harmless = told["proofs"]
+    assert (sound["exercise"], sound["holds"], sound["problems"]) == ("sound", True, [])
+    assert (sound["mistakes"], sound["mistakes_caught"], sound["right"], sound["right_accepted"]) == (2, 2, 5, 5)
+    assert harmless["holds"] is False
+    assert "divided passes every check" in harmless["problems"][0]
 
 
 class TestDoctor:
@@ -240,7 +255,9 @@ class TestLanguage:
         assert ("请输入" in practice(*words, **environment).stdout) is chinese
 
     def test_an_option_before_the_command_counts_as_well(self, practice: Practice) -> None:
-        assert "注意力" in practice("--lang", "zh", "--content", practice.content, "list").stdout
+        done = practice("--lang", "zh", "--content", practice.content, "list")
+        assert done.stdout.startswith("注意力")
+        assert " brief " in done.stdout
 
     def test_errors_speak_it(self, practice: Practice) -> None:
         assert practice("show", "nothing", LANG="zh_CN.UTF-8").stderr.startswith("错误：没有练习 'nothing'")
