@@ -33,6 +33,7 @@ from grader.daemon.protocol import LINE_LIMIT, Event, code_version, send_line
 from grader.errors import GraderFault, PracticeError, Text
 
 if TYPE_CHECKING:
+    from grader.content import Exercise
     from grader.exam.supply import Supply
 
 IDLE_SECONDS = 15 * 60.0
@@ -63,6 +64,7 @@ class Host:
         self.most = os.cpu_count() or 1
         self.leaving = False
         self.warmed_further = False
+        self.to_rehearse: dict[str, Exercise] = {}
         self.supply = start_supply()
         self.selector = selectors.DefaultSelector()
         self.wake, wake_writer = socket.socketpair()
@@ -108,16 +110,24 @@ class Host:
 
     def patience(self) -> float:
         """Seconds to wait for a client: a moment as long as there is something to get ready, then the idle limit."""
-        return IDLE_SECONDS if self.warmed_further or self.listening is None else 1.0
+        return IDLE_SECONDS if self.warmed_further and not self.to_rehearse else 0.5
 
     def warm_further(self) -> bool:
-        """In an idle moment, import what only few exercises need and what costs a second; False when there is nothing left."""
-        if self.warmed_further:
-            return False
-        self.warmed_further = True
+        """In an idle moment, do what makes the next verdict faster; False when there is nothing left to do.
+
+        Each exercise that was asked for is rehearsed once with its reference: forks then inherit what Hypothesis
+        keeps of its checks. What torch imports on the first step of an optimizer, a second, comes last.
+        """
         from grader.exam import warmth
 
-        warmth.warm_further()
+        if self.to_rehearse:
+            _, exercise = self.to_rehearse.popitem()
+            warmth.rehearse(exercise)
+        elif not self.warmed_further:
+            self.warmed_further = True
+            warmth.warm_further()
+        else:
+            return False
         gc.collect()
         gc.freeze()
         return True
@@ -233,7 +243,9 @@ class Host:
             if self.supply.process.poll() is not None:
                 self.supply.close()
                 self.supply = start_supply()
-            prepare_content(request)
+            exercise = load_content(request)
+            if exercise is not None and self.listening is not None:
+                self.to_rehearse[exercise.id] = exercise
             parent = os.getpid()
             pid = os.fork()
             if pid == 0:
@@ -333,15 +345,20 @@ def error_event(error: PracticeError) -> Event:
     }
 
 
-def prepare_content(request: Event) -> None:
-    """Compile the exercise's files here, where the result is kept, and not in the fork, which takes it to the grave."""
+def load_content(request: Event) -> Exercise | None:
+    """Load the exercise's files here, where they are kept, and not in the fork, which takes them to the grave.
+
+    None where they do not load: the fork will say why.
+    """
     from grader.content import Catalogue
     from grader.exam import modules
 
     with contextlib.suppress(PracticeError, OSError, ValueError):
         exercise = Catalogue([Path(root) for root in request["roots"]]).get(request["exercise"])
         for path in (exercise.checks_file, exercise.reference_file, exercise.mistakes_file):
-            modules.compiled(path)
+            modules.load(path, exercise.id)
+        return exercise
+    return None
 
 
 def code_version_now() -> str:

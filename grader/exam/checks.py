@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -57,22 +58,25 @@ def given(*, examples: int = 50, **strategies: st.SearchStrategy[Any]) -> Callab
         keywords = inspect.Signature([p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters])
 
         @cache
-        def prepared(phases: tuple[Phase, ...], seed: int | None) -> Test:
+        def prepared(phases: tuple[Phase, ...], seed: int) -> Test:
             """The test under Hypothesis; made when first wanted."""
 
             def example(*, candidate: Any, **arguments: Any) -> None:
                 candidate.log.begin({name: arguments[name] for name in strategies})
                 test(candidate=candidate, **arguments)
 
-            # Hypothesis reads the signature, and derives its determinism from the name.
+            # Hypothesis reads the signature.
             example.__name__, example.__qualname__, example.__module__ = (
                 test.__name__,
                 test.__qualname__,
                 test.__module__,
             )
             example.__signature__ = keywords  # type: ignore[attr-defined]  # a function takes attributes
-            under: Test = _settings(examples, phases, seed)(hypothesis.given(**strategies)(example))
-            return under if seed is None else hypothesis.seed(seed)(under)
+            settings = _settings(examples, phases)
+            under: Test = hypothesis.seed(seed + zlib.crc32(test.__name__.encode()))(
+                settings(hypothesis.given(**strategies)(example))
+            )
+            return under
 
         def run(**fixtures: Any) -> None:
             prepared(_QUICK if _quick.get() else _WHOLE, _seed.get())(**fixtures)
@@ -93,7 +97,7 @@ def given(*, examples: int = 50, **strategies: st.SearchStrategy[Any]) -> Callab
 _WHOLE = (Phase.explicit, Phase.generate, Phase.shrink)
 _QUICK = (Phase.explicit, Phase.generate)
 _quick: ContextVar[bool] = ContextVar("quick failure", default=False)
-_seed: ContextVar[int | None] = ContextVar("seed", default=None)
+_seed: ContextVar[int] = ContextVar("seed", default=0)
 
 
 @contextmanager
@@ -118,11 +122,11 @@ def seeded(seed: int) -> Iterator[None]:
         _seed.reset(token)
 
 
-def _settings(examples: int, phases: tuple[Phase, ...], seed: int | None) -> hypothesis.settings:
-    """Deterministic, and silent about the speed of other people's machines."""
+def _settings(examples: int, phases: tuple[Phase, ...]) -> hypothesis.settings:
+    """Silent about the speed of other people's machines. `derandomize` would seed by the test's source, at a cost."""
     return hypothesis.settings(
         max_examples=examples,
-        derandomize=seed is None,
+        derandomize=False,
         database=None,
         deadline=None,
         phases=phases,

@@ -1,6 +1,7 @@
 """Loads an exercise's own Python files, each under a name of its own, so that two `checks.py` live in one process.
 
-Compiled code is kept by the file's bytes: a daemon pays for compiling once, and sees an author's edit at the next run.
+Modules are kept by the file's bytes: a daemon loads them once, its forks inherit them, and an author's edit is seen at
+the next run.
 """
 
 from __future__ import annotations
@@ -9,41 +10,36 @@ import hashlib
 import linecache
 import sys
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 
 from grader.errors import ContentError, Text
 
-_compiled: dict[tuple[str, bytes], CodeType] = {}
+_loaded: dict[tuple[str, bytes], ModuleType] = {}
 
 
-def compiled(path: Path) -> CodeType:
-    """The file's code. Raises ContentError with file and line when it does not compile."""
+def load(path: Path, exercise_id: str) -> ModuleType:
+    """The module of this file as it stands on disk. Raises ContentError, with file and line, when it does not
+    compile or run.
+    """
     try:
         source = path.read_bytes()
     except OSError as error:
         raise ContentError(f"{path}: {error.strerror or error}", "restore the file") from error
     key = (str(path), hashlib.sha256(source).digest())
-    if key not in _compiled:
-        try:
-            _compiled[key] = compile(source, str(path), "exec", dont_inherit=True)
-        except (SyntaxError, ValueError) as error:
-            line = getattr(error, "lineno", None) or 1
-            raise ContentError(f"{path}:{line}: {error}", "correct the file") from error
-    return _compiled[key]
+    if key not in _loaded:
+        _loaded[key] = _run(path, source, f"practice_content.{exercise_id}.{path.stem}")
+    return _loaded[key]
 
 
-def load(path: Path, exercise_id: str) -> ModuleType:
-    """A fresh module of this file. Raises ContentError when it does not run."""
-    name = f"practice_content.{exercise_id}.{path.stem}"
+def _run(path: Path, source: bytes, name: str) -> ModuleType:
     module = ModuleType(name)
     module.__file__ = str(path)
-    code = compiled(path)
     linecache.checkcache(str(path))
     sys.modules[name] = module
     try:
-        exec(code, module.__dict__)
+        exec(compile(source, str(path), "exec", dont_inherit=True), module.__dict__)
     except Exception as error:
-        line = _line_of(error, str(path))
+        line = error.lineno if isinstance(error, SyntaxError) and error.lineno else _line_of(error, str(path))
         message = f"{path}:{line}: {type(error).__name__}: {error}"
         raise ContentError(Text.same(message), "correct the file") from error
     return module

@@ -6,6 +6,7 @@ nothing run never reads as passed.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import nullcontext
@@ -32,7 +33,7 @@ OnStart = Callable[[str, Text], None]
 _WITHOUT = [
     "cacheprovider", "terminal", "capture", "logging", "junitxml", "pastebin", "nose", "doctest", "unittest",
     "setuponly", "setupplan", "stepwise", "faulthandler", "debugging", "recwarn", "warnings",
-    "unraisableexception", "threadexception", "tmpdir", "monkeypatch", "legacypath", "subtests", "practice",
+    "unraisableexception", "threadexception", "tmpdir", "monkeypatch", "legacypath", "subtests",
 ]  # fmt: skip
 
 
@@ -190,6 +191,8 @@ def run_checks(run: CheckRun, *, first_failure_only: bool = False) -> list[Check
         arguments.append("--maxfail=1")
     for name in _WITHOUT:
         arguments += ["-p", f"no:{name}"]
+    # Looking for installed plugins means reading the metadata of all packages; none is wanted.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     with quick_failure() if first_failure_only else nullcontext():
         pytest.main(arguments, plugins=[run])
     if run.load_error is not None:

@@ -7,6 +7,7 @@ shrink to the pattern, and all of them print as short code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -15,17 +16,50 @@ from hypothesis import strategies as st
 
 # Tensors of at most so many entries are written out in a snippet.
 LITERAL = 64
-SEEDS = st.integers(0, 2**16)
+SEEDS = 2**16
 
 
+class _Drawn(st.SearchStrategy[Any]):
+    """One integer of a range, made into a value.
+
+    What `st.integers(low, high).map(make)` is, without the work that Hypothesis does for each new strategy object:
+    it was half the time of a verdict, for a check draws tensors of shapes that it has just drawn, by strategies
+    made on the spot.
+    """
+
+    is_empty = False
+    has_reusable_values = True
+    is_cacheable = False
+
+    def __init__(self, low: int, high: int, make: Callable[[int], Any], shown: str) -> None:
+        super().__init__()
+        self._low, self._high, self._make, self._shown = low, high, make, shown
+
+    def __repr__(self) -> str:
+        return self._shown
+
+    def validate(self) -> None:
+        """Nothing to look at: all arguments are our own."""
+
+    def do_draw(self, data: Any) -> Any:
+        return self._make(data.draw_integer(self._low, self._high, shrink_towards=self._low))
+
+
+def _same(number: int) -> int:
+    return number
+
+
+@lru_cache(maxsize=1024)
 def sizes(low: int, high: int) -> st.SearchStrategy[int]:
     """A size that shrinks to `low`."""
-    return st.integers(low, high)
+    if low > high:
+        raise ValueError(f"sizes({low}, {high}): the lower bound is above the upper one")
+    return _Drawn(low, high, _same, f"sizes({low}, {high})")
 
 
 def generators() -> st.SearchStrategy[int]:
     """Seeds for `torch.Generator().manual_seed(seed)`."""
-    return SEEDS
+    return sizes(0, SEEDS)
 
 
 def tensors(
@@ -48,7 +82,7 @@ def tensors(
             made.recipe = _recipe(shape, seed, scale, offset, dtype)  # type: ignore[attr-defined]  # a tensor takes attributes
         return made.requires_grad_(requires_grad)
 
-    return SEEDS.map(make)
+    return _Drawn(0, SEEDS, make, f"tensors{shape}")
 
 
 def _recipe(shape: tuple[int, ...], seed: int, scale: float, offset: float, dtype: torch.dtype) -> str:
@@ -89,7 +123,7 @@ def integers_tensor(*shape: int, low: int, high: int) -> st.SearchStrategy[torch
             return (torch.arange(count) % (high - low) + low).reshape(shape)
         return torch.randint(low, high, shape, generator=torch.Generator().manual_seed(seed))
 
-    return SEEDS.map(make)
+    return _Drawn(0, SEEDS, make, f"integers_tensor{shape}")
 
 
 def bool_tensors(*shape: int, p: float = 0.5) -> st.SearchStrategy[torch.Tensor]:
@@ -100,12 +134,12 @@ def bool_tensors(*shape: int, p: float = 0.5) -> st.SearchStrategy[torch.Tensor]
             return torch.zeros(shape, dtype=torch.bool)
         return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) < p
 
-    return SEEDS.map(make)
+    return _Drawn(0, SEEDS, make, f"bool_tensors{shape}")
 
 
 def dtypes() -> st.SearchStrategy[torch.dtype]:
     """The floating dtypes that are graded."""
-    return st.sampled_from([torch.float32, torch.float64])
+    return _DTYPES
 
 
-Strategy = st.SearchStrategy[Any]
+_DTYPES = st.sampled_from([torch.float32, torch.float64])
