@@ -74,6 +74,8 @@ class Link:
         self.things: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self.mirrors: weakref.WeakValueDictionary[int, nn.Parameter] = weakref.WeakValueDictionary()
         self.pushed: dict[int, tuple[int, bool]] = {}
+        # Kept until the next request: `module.weight.copy_(value)` writes to a parameter that nobody else holds.
+        self._lately_mirrored: list[nn.Parameter] = []
         self.linked: weakref.WeakKeyDictionary[nn.Module, int] = weakref.WeakKeyDictionary()
         self.freed_objects: set[int] = set()
         self.freed_graphs: list[int] = []
@@ -152,6 +154,7 @@ class Link:
             self.freed_objects, self.freed_graphs = set(), []
         if self.pushed:
             self._push(message)
+        self._lately_mirrored.clear()
         try:
             send_message(worker.channel, message, encoder=encoder, timeout=FRAME_SECONDS)
             try:
@@ -231,6 +234,7 @@ class Link:
                 with torch.no_grad():
                     known.copy_(value)
         self.pushed[number] = (known._version, known.requires_grad)
+        self._lately_mirrored.append(known)
         return known
 
     def _push(self, message: dict[str, Any]) -> None:
