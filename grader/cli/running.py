@@ -32,9 +32,12 @@ class Target:
 def choose(invocation: Invocation, name: str | None, file: Path | None) -> Target | None:
     """What the arguments mean; None when there is nothing left to do."""
     if file is None and name is not None and name.endswith(".py"):
-        file, name = Path(name), None  # `practice run attempts/self_attention.py`
+        # `practice run attempts/self_attention.py`, and `practice run self_attention.py` from anywhere
+        file, name = (Path(name), None) if Path(name).exists() or "/" in name else (None, name.removesuffix(".py"))
     if file is not None:
-        return Target(_id_for(invocation, name, file), file, own=False)
+        id = _id_for(invocation, name, file)
+        own = file.exists() and file.absolute() == invocation.workspace.attempt(id)
+        return own_target(invocation, id) if own else Target(id, file, own=False)
     if name is not None:
         id = invocation.resolve(name)
     else:

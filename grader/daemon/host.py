@@ -182,10 +182,12 @@ class Host:
             self.drop(client)
 
     def obey(self, client: _Client, request: Event) -> None:
+        if request["op"] not in ("run", "status", "stop"):
+            raise KeyError(request["op"])
         if request["op"] == "stop":
             self.tell(client, {"event": "stopping"})
             self.leave()
-        elif request.get("version") != self.version or (
+        elif request["version"] != self.version or (
             self.listening is not None and code_version_now() != self.version
         ):
             self.tell(client, {"event": "stale"})
@@ -193,12 +195,10 @@ class Host:
             self.leave()
         elif request["op"] == "status":
             self.tell(client, {"event": "status", **self.status()})
-        elif request["op"] == "run":
+        else:
             client.waiting = request
             self.queue.append(client)
             self.start_examiners()
-        else:
-            raise KeyError(request["op"])
 
     def status(self) -> dict[str, Any]:
         return {
