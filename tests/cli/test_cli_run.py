@@ -146,6 +146,8 @@ class TestGrading:
     def test_a_file_named_like_its_exercise_needs_no_id(self, practice: Practice) -> None:
         practice.write(RIGHT)
         assert practice.graded("attempts/scale.py").returncode == 0
+        assert practice.graded("scale.py").returncode == 0
+        assert practice.graded("attempts/missing.py").returncode == 2
         (practice.folder / "mine.py").write_text(RIGHT)
         done = practice.graded("--file", "mine.py")
         assert done.returncode == 2
