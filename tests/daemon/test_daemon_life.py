@@ -189,17 +189,25 @@ def test_a_killed_worker_costs_its_check(world: World) -> None:
     command = world.start("run", "double", "--json")
     wait_for(lambda: int(world.status() is not None))
     world.examiner()
-    os.kill(world.worker(), signal.SIGKILL)
-    # The next check gets a worker of its own, which hangs again.
-    second = wait_for(lambda: next((pid for pid in children(world.nursery()) if alive(pid)), 0))
-    os.kill(second, signal.SIGKILL)
-    third = wait_for(lambda: next((pid for pid in children(world.nursery()) if alive(pid) and pid != second), 0))
-    os.kill(third, signal.SIGKILL)
+    # Each check that is left gets a worker of its own, which hangs again.
+    for _ in range(3):
+        os.kill(wait_for(lambda: asleep_below(world.nursery())), signal.SIGKILL)
     output, told = command.communicate(timeout=300)
     found = json.loads(output)
     assert command.returncode == 1, told
     assert [check["outcome"] for check in found["checks"]] == ["failed"] * 3
     assert "signal 9" in found["checks"][0]["message"]
+
+
+def asleep_below(nursery: int) -> int:
+    """A worker in the middle of its call: it sleeps by the clock, and does not wait for a request."""
+    for pid in children(nursery):
+        try:
+            if "nanosleep" in Path(f"/proc/{pid}/wchan").read_text() and alive(pid):
+                return pid
+        except OSError:
+            continue
+    return 0
 
 
 def test_an_interrupted_client_leaves_no_process_behind(world: World) -> None:
