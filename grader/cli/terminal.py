@@ -187,5 +187,6 @@ def joined_lines(markdown: str) -> str:
     wide = r"[\u2e80-\u9fff\u3000-\u303f\uff00-\uffef]"
     parts = re.split(r"(^ *```.*?^ *```)", markdown, flags=re.DOTALL | re.MULTILINE)
     return "".join(
-        part if index % 2 else re.sub(rf"(?<={wide})\n *(?={wide})", "", part) for index, part in enumerate(parts)
+        part if index % 2 else re.sub(rf"(?<={wide})\n *(?={wide})|(?<=[，。；：、！？）])\n *(?=\w)", "", part)
+        for index, part in enumerate(parts)
     )

@@ -99,5 +99,5 @@ class TestLines:
         assert list(wrapped("a torch.nn.functional.softmax b", 8)) == ["a", "torch.nn.functional.softmax", "b"]
 
     def test_chinese_lines_of_a_source_are_joined_outside_code(self) -> None:
-        source = "带回自己\n这里。\n\n```\n中\n文\n```\n- 一\n- 二\nplain\ntext"
-        assert joined_lines(source) == "带回自己这里。\n\n```\n中\n文\n```\n- 一\n- 二\nplain\ntext"
+        source = "带回自己\n这里。\nmask。\n\n```\n中\n文\n```\n- 一。\n- 二\nplain\ntext"
+        assert joined_lines(source) == "带回自己这里。mask。\n\n```\n中\n文\n```\n- 一。\n- 二\nplain\ntext"
