@@ -19,7 +19,8 @@ def warm_up() -> None:
     for name in ("pytest", "hypothesis", "grader.exam.examine", "grader.exam"):
         importlib.import_module(name)
     x = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
-    torch.autograd.grad((x @ x.mT).softmax(-1).sum(), x)
+    # With grad_outputs, torch imports its symbolic shapes: a third of a second.
+    torch.autograd.grad((x @ x.mT).softmax(-1).sum(), x, torch.ones((), dtype=torch.float64))
     torch.isfinite(x).all().item()
 
 

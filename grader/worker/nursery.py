@@ -59,7 +59,8 @@ def warm_up() -> None:
     layers = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.GELU(), torch.nn.BatchNorm2d(4), torch.nn.Flatten())
     hidden = torch.nn.functional.layer_norm(torch.nn.Linear(144, 8)(layers(x)), (8,)).softmax(-1)
     loss = torch.nn.functional.cross_entropy(hidden @ hidden.mT, torch.zeros(2, dtype=torch.long))
-    torch.autograd.grad(loss, x)
+    # With grad_outputs, torch imports its symbolic shapes: 40 MB and a third of a second, for each worker if not here.
+    torch.autograd.grad(loss, x, torch.ones(()))
     doubled = x.detach().double()
     torch.einsum("bchw,bdhw->bcd", doubled, doubled).logsumexp(-1).sum()
     torch.multinomial(hidden.detach(), 2), torch.randperm(8), torch.topk(hidden, 2), torch.linalg.norm(doubled)
