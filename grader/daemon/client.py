@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from grader.content import builtin_root
 from grader.daemon import address
@@ -94,22 +94,24 @@ def run(request: Request, *, daemon: bool = True, listen: Listener = lambda _eve
     `listen` is told each event as it comes; also {"event": "notice", "text": [en, zh]} for what the user should
     know of the daemon.
     """
-    if daemon:
+    for _attempt in range(2 if daemon else 0):
         with _daemon(listen) as connection:
-            if connection is not None:
-                answer = _converse(connection, request, listen)
-                if answer is not None:
-                    return answer
-                _notice(listen, "The grader was updated: starting it again.", "评分程序已更新：正在重新启动。")
-        with _daemon(listen) as connection:
-            if connection is not None:
-                answer = _converse(connection, request, listen)
-                if answer is not None:
-                    return answer
+            if connection is None:
+                break
+            answer = _converse(connection, request, listen)
+        if isinstance(answer, Verdict):
+            return answer
+        if answer == "stale":
+            _notice(listen, "The grader was updated: starting it again.", "评分程序已更新：正在重新启动。")
+        else:
+            _notice(listen, "The grader had gone: starting it again.", "评分程序已退出：正在重新启动。")
     with one_shot() as connection:
         answer = _converse(connection, request, listen)
-    if answer is None:
-        raise GraderFault("the grader's files changed while it ran", "run the command again")
+    if not isinstance(answer, Verdict):
+        raise GraderFault(
+            Text("The grader did not start.", "评分程序没有启动。"),
+            Text("Run `practice doctor`, or the command with --debug.", "请运行 `practice doctor`，或加上 --debug。"),
+        )
     return answer
 
 
@@ -123,30 +125,29 @@ def grade(exercise: str, path: str | Path, *, roots: Sequence[str | Path] = (), 
     return run(Request(exercise, source, str(path), tuple(Path(root).absolute() for root in roots)), daemon=daemon)
 
 
-def _converse(connection: socket.socket, request: Request, listen: Listener) -> Verdict | None:
-    """One request over one connection; None when the host is of another version."""
+def _converse(connection: socket.socket, request: Request, listen: Listener) -> Verdict | Literal["stale", "gone"]:
+    """One request over one connection. "stale": the host is of another version; "gone": it had left before it began."""
     reader = LineReader(connection)
+    begun = False
     try:
         send_line(connection, request.message())
-        while True:
-            event = reader.read()
-            if event is None:
-                raise GraderFault(
-                    Text("The grader died before the verdict.", "评分程序在给出结果之前中断了。"),
-                    Text("Run the command again.", "请再运行一次。"),
-                )
+        while (event := reader.read()) is not None:
             if event["event"] == "stale":
-                return None
+                return "stale"
             if event["event"] == "error":
                 raise _error(event)
             if event["event"] == "verdict":
                 return unpack(event["verdict"])
+            begun = True
             listen(event)
-    except (ConnectionError, TimeoutError) as error:
-        raise GraderFault(
-            Text("The connection to the grader broke.", "与评分程序的连接中断了。"),
-            Text("Run the command again.", "请再运行一次。"),
-        ) from error
+    except (ConnectionError, TimeoutError):
+        pass
+    if not begun:
+        return "gone"
+    raise GraderFault(
+        Text("The grader died before the verdict.", "评分程序在给出结果之前中断了。"),
+        Text("Run the command again.", "请再运行一次。"),
+    )
 
 
 def _error(event: Event) -> PracticeError:

@@ -190,9 +190,9 @@ class Host:
         elif request["version"] != self.version or (
             self.listening is not None and code_version_now() != self.version
         ):
+            self.leave()  # first, or the client would come back to this one
             self.tell(client, {"event": "stale"})
             self.drop(client)
-            self.leave()
         elif request["op"] == "status":
             self.tell(client, {"event": "status", **self.status()})
         else:

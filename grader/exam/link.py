@@ -27,6 +27,8 @@ FRAME_SECONDS = 30.0
 # A worker that got little processor time for its wall time runs on a busy machine: it may have this many times the
 # limit.
 PATIENCE = 3
+# What the calls of one check may take together: a right answer in slow loops takes a second or two.
+CHECK_SECONDS = 60.0
 # After the first call that hangs, further ones get a part of the limit: a submission that hangs in twelve checks
 # must not cost twelve limits.
 SHORTENED = 0.25
@@ -66,6 +68,7 @@ class Link:
         self.output: list[str] = []
         self.call_seconds = exercise.limits.call_seconds
         self.load_failure: LoadFailure | None = None
+        self.check_seconds = 0.0
         self._sequence = 0
         self._forget()
 
@@ -155,6 +158,7 @@ class Link:
         if self.pushed:
             self._push(message)
         self._lately_mirrored.clear()
+        began = time.monotonic()
         try:
             send_message(worker.channel, message, encoder=encoder, timeout=FRAME_SECONDS)
             try:
@@ -163,6 +167,7 @@ class Link:
                 reply, decoder = self._wait_on(worker, call)
         except WireError as error:
             raise self._lost(error, call) from None
+        self._spend(time.monotonic() - began, call)
         if type(reply) is not dict or reply.get("seq") != self._sequence:
             self._end(kill=True)
             raise WorkerLost(Text(f"{call} broke the connection to the grader.", f"{call} 破坏了与评分程序的连接。"))
@@ -189,6 +194,16 @@ class Link:
                 f"{call} 在 {limit:g} 秒内没有返回。是不是有一个不会结束的循环？",
             )
         )
+
+    def _spend(self, seconds: float, call: str) -> None:
+        self.check_seconds += seconds
+        if self.check_seconds > CHECK_SECONDS:
+            raise WorkerLost(
+                Text(
+                    f"{call} is too slow: the calls of this check took more than {CHECK_SECONDS:g} s together.",
+                    f"{call} 太慢：这项检查里的调用总共超过了 {CHECK_SECONDS:g} 秒。",
+                )
+            )
 
     def _lost(self, error: WireError, call: str) -> WorkerLost:
         status = self._end()

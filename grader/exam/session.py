@@ -120,6 +120,7 @@ class CheckRun:
         self._candidate.log.begin({})
         if self._link is not None:
             self._link.output.clear()
+            self._link.check_seconds = 0.0
         self._began = time.perf_counter()
         return (yield)
 
