@@ -29,13 +29,18 @@ class Last:
 
 @dataclass(slots=True)
 class Log:
-    """Calls since the example began, for the counterexample; `drawn` are the values that Hypothesis drew for it."""
+    """Calls since the example began, for the counterexample; `drawn` are the values that Hypothesis drew for it.
+
+    `output` is what the submission has printed since then: of the smallest failing example, and not of hundreds.
+    """
 
     calls: list[Call] = field(default_factory=list)
     drawn: dict[str, Any] = field(default_factory=dict)
+    output: list[str] = field(default_factory=list)
 
     def begin(self, drawn: dict[str, Any]) -> None:
         self.calls.clear()
+        self.output.clear()
         self.drawn = drawn
 
 

@@ -27,7 +27,7 @@ class RemoteCandidate:
         self._link = link
         self._entries = {entry.name: entry for entry in link.exercise.entries}
         self.last = Last()
-        self.log = Log()
+        self.log = Log(output=link.output)
         link.use_decoders({"H": self._handle, "N": self._known})
 
     def __getattr__(self, name: str) -> RemoteEntry:

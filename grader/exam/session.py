@@ -119,7 +119,6 @@ class CheckRun:
         self._reference.seed(0)
         self._candidate.log.begin({})
         if self._link is not None:
-            self._link.output.clear()
             self._link.check_seconds = 0.0
         self._began = time.perf_counter()
         return (yield)
@@ -155,7 +154,7 @@ class CheckRun:
             hint=info.hint if failed else Text("", ""),
             counterexample=counterexample(log, judgement.error) if failed else Text("", ""),
             snippet=snippet(log, self.exercise, judgement.error) if failed else "",
-            output="".join(self._link.output)[:4000] if self._link is not None and failed else "",
+            output="".join(log.output)[:4000] if failed else "",
             seconds=time.perf_counter() - self._began,
         )
         self.results[item.name] = result
