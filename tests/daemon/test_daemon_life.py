@@ -116,7 +116,9 @@ def test_an_edit_of_the_content_is_seen_without_a_restart(world: World) -> None:
     assert after["content_version"] != before["content_version"]
 
 
-def test_a_client_of_another_version_is_told_and_the_daemon_leaves(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_of_another_version_is_told_and_the_daemon_leaves(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from grader.daemon import address
     from grader.daemon.protocol import LineReader
 
@@ -167,9 +169,7 @@ def killed_in_the_middle(world: World, whom: str) -> tuple[int, str, list[int]]:
     return command.returncode, told, there
 
 
-@pytest.mark.parametrize(
-    ("whom", "word"), [("daemon", "died"), ("nursery", "nursery"), ("examiner", "examiner died")]
-)
+@pytest.mark.parametrize(("whom", "word"), [("daemon", "died"), ("nursery", "nursery"), ("examiner", "examiner died")])
 def test_a_kill_costs_one_line_and_the_next_run_is_right(world: World, whom: str, word: str) -> None:
     status, told, there = killed_in_the_middle(world, whom)
     assert status == 3, told
