@@ -1,4 +1,4 @@
-"""The proof of every exercise of the kit, as an author runs it: every mistake caught and named, every right answer accepted."""
+"""The proof of every exercise, as an author runs it: every mistake caught and named, every right answer accepted."""
 
 from __future__ import annotations
 

@@ -1,0 +1,77 @@
+"""What an examiner does with a request: content, submission, verdict, as events for the client."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grader.content import builtin_root
+from grader.daemon.protocol import Event
+from grader.errors import GraderFault, PracticeError
+
+# torch and pytest are imported when the host warms up, after it has started the nursery.
+if TYPE_CHECKING:
+    from grader.content import Exercise
+    from grader.exam.supply import Supply
+
+
+def start_supply() -> Supply:
+    from grader.exam.supply import Supply
+
+    return Supply(forbidden=[builtin_root() / "exercises", builtin_root() / "solutions"])
+
+
+def answer(request: Event, supply: Any, tell: Any) -> Event:
+    """The last event for a request: a verdict, or what is wrong."""
+    from grader.content import Catalogue
+    from grader.exam.examine import examine
+    from grader.exam.link import Submitted
+    from grader.verdict import pack
+
+    try:
+        exercise = Catalogue([Path(root) for root in request["roots"]]).get(request["exercise"])
+        verdict = examine(
+            exercise,
+            Submitted(request["source"], request["filename"]),
+            supply,
+            diagnosis=request["diagnosis"],
+            on_start=lambda name, title: tell({"event": "started", "id": name, "title": [title.en, title.zh]}),
+            on_result=lambda result: tell({"event": "check", "result": pack(result)}),
+        )
+    except PracticeError as error:
+        return error_event(error)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - our own fault, told in one line; the traceback with --debug
+        if os.environ.get("PRACTICE_DEBUG"):
+            traceback.print_exc()
+        return error_event(GraderFault(f"the grader failed: {type(error).__name__}: {error}", "run with --debug"))
+    return {"event": "verdict", "verdict": pack(verdict)}
+
+
+def error_event(error: PracticeError) -> Event:
+    return {
+        "event": "error",
+        "message": [error.message.en, error.message.zh],
+        "remedy": [error.remedy.en, error.remedy.zh],
+        "exit_status": error.exit_status,
+    }
+
+
+def load_content(request: Event) -> Exercise | None:
+    """Load the exercise's files here, where they are kept, and not in the fork, which takes them to the grave.
+
+    None where they do not load: the fork will say why.
+    """
+    from grader.content import Catalogue
+    from grader.exam import modules
+
+    with contextlib.suppress(PracticeError, OSError, ValueError):
+        exercise = Catalogue([Path(root) for root in request["roots"]]).get(request["exercise"])
+        for path in (exercise.checks_file, exercise.reference_file, exercise.mistakes_file):
+            modules.load(path, exercise.id)
+        return exercise
+    return None
