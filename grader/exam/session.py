@@ -72,6 +72,10 @@ class CheckRun:
         self.load_error: ContentError | None = None
         self._began = 0.0
 
+    def pytest_configure(self, config: pytest.Config) -> None:
+        # A failure is told in our own words: pytest's traceback would cost half of a failing verdict, and nobody reads it.
+        config.option.tbstyle = "no"
+
     # ----------------------------------------------------------- collection
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
