@@ -152,16 +152,15 @@ def test_nonsense_from_a_client_does_not_end_the_daemon(world: World, monkeypatc
 
 
 def killed_in_the_middle(world: World, whom: str) -> tuple[int, str, list[int]]:
-    """Run a submission that hangs, kill one process with SIGKILL: exit status, stderr, and who was there."""
+    """Run a submission that hangs, kill one process with SIGKILL: exit status, what is shown, and who was there."""
     world.write(HANGING.format(name="scale"))
     command = world.start("run", "double")
     wait_for(lambda: int(world.status() is not None))
-    world.examiner()
-    world.worker()
+    wait_for(lambda: asleep_below(world.nursery()))
     there = family(world.daemon())
     os.kill({"daemon": world.daemon, "nursery": world.nursery, "examiner": world.examiner}[whom](), signal.SIGKILL)
-    _, told = command.communicate(timeout=300)
-    return command.returncode, told, there
+    shown, told = command.communicate(timeout=300)
+    return command.returncode, shown + told, there
 
 
 @pytest.mark.parametrize(("whom", "word"), [("daemon", "died"), ("nursery", "nursery"), ("examiner", "examiner died")])
@@ -177,6 +176,20 @@ def test_a_kill_costs_one_line_and_the_next_run_is_right(world: World, whom: str
     assert retry.returncode == 0, retry.stderr
     assert json.loads(retry.stdout)["outcome"] == "passed"
     assert (world.workspace / "attempts/double.py").read_text() == world.reference()
+
+
+def test_a_daemon_killed_before_it_began_is_started_again(world: World) -> None:
+    world.write(world.reference())
+    verdict(world)
+    pid = world.daemon()
+    os.kill(pid, signal.SIGSTOP)  # it takes the request, and does nothing with it
+    command = world.start("run", "double", "--json")
+    time.sleep(2)
+    os.kill(pid, signal.SIGKILL)
+    output, told = command.communicate(timeout=300)
+    assert json.loads(output)["outcome"] == "passed"
+    assert "starting it again" in told
+    assert world.daemon() != pid
 
 
 def test_a_killed_worker_costs_its_check(world: World) -> None:
