@@ -118,6 +118,10 @@ def describe_report(report: dict[str, Any], call: str) -> Text:
             f"{call} ended the program with {kind}{where_en}; return a result instead.",
             f"{call} 用 {kind} 结束了程序{where_zh}；请返回结果。",
         )
+    if report.get("syntax"):
+        return Text(
+            f"{call} is not valid Python{where_en}: {said}.", f"{call} 不是合法的 Python 代码{where_zh}：{said}。"
+        )
     colon = f"{kind}: {said}" if said else kind
     return Text(f"{call} raised {colon}{where_en}", f"{call} 抛出了 {colon}{where_zh}")
 

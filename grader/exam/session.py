@@ -73,7 +73,8 @@ class CheckRun:
         self._began = 0.0
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        # A failure is told in our own words: pytest's traceback would cost half of a failing verdict, and nobody reads it.
+        # A failure is told in our own words: pytest's traceback would cost half of a failing verdict, and nobody
+        # reads it.
         config.option.tbstyle = "no"
 
     # ----------------------------------------------------------- collection

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeGuard
 
 MESSAGE_LIMIT = 2000
 FRAME_LIMIT = 5
@@ -28,7 +28,8 @@ def describe_exception(error: BaseException, filename: str, source: list[str]) -
     return {
         "type": _text(lambda: type(error).__name__),
         "kinds": [kind.__name__ for kind in type.mro(type(error)) if _is_builtin(kind)],
-        "message": _text(lambda: str(error)),
+        "message": _text(lambda: str(error.msg if _is_in_file(error, filename) else error)),
+        "syntax": _is_in_file(error, filename),
         "frames": _frames(error, filename, source),
         "banned": banned.name if banned else "",
         "missing_module": error.name or "" if type(error) is ModuleNotFoundError else "",
@@ -60,8 +61,9 @@ def _find_banned(error: BaseException | None) -> BannedOperation | None:
 
 def _frames(error: BaseException, filename: str, source: list[str]) -> list[tuple[int, str, str]]:
     """(line, function, source line) of the candidate's own frames, outermost first, the last few."""
-    if isinstance(error, SyntaxError) and error.filename == filename and error.lineno:
-        return [(error.lineno, "", _line(source, error.lineno))]
+    if _is_in_file(error, filename):
+        line = error.lineno or 1
+        return [(line, "", _line(source, line))]
     found: list[tuple[int, str, str]] = []
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
@@ -71,6 +73,11 @@ def _frames(error: BaseException, filename: str, source: list[str]) -> list[tupl
             found = found[-FRAME_LIMIT:]
         trace = trace.tb_next
     return found
+
+
+def _is_in_file(error: BaseException, filename: str) -> TypeGuard[SyntaxError]:
+    """Whether the file itself could not be parsed, which it says by line."""
+    return isinstance(error, SyntaxError) and error.filename == filename and bool(error.lineno)
 
 
 def _line(source: list[str], number: int) -> str:
