@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import time
 from pathlib import Path
 
@@ -86,6 +87,21 @@ def test_an_unwritable_runtime_directory_falls_back_and_says_so(world: World) ->
     done = world.practice("run", "double")
     assert done.returncode == 0, done.stderr
     assert "No daemon" in done.stderr
+
+
+def test_a_full_disk_falls_back_and_says_so(world: World) -> None:
+    full = world.root / "full"
+    full.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=1", "none", str(full)], check=False).returncode:
+        pytest.skip("making a full disk takes the right to mount one")
+    try:
+        world.environment["PRACTICE_RUNTIME_DIR"] = str(full)
+        world.write(world.reference())
+        done = world.practice("run", "double")
+    finally:
+        subprocess.run(["umount", str(full)], check=True)
+    assert done.returncode == 0, done.stderr
+    assert "No daemon: No space left on device" in done.stderr
 
 
 def test_stop_ends_it_and_leaves_no_socket(world: World) -> None:
