@@ -43,7 +43,7 @@ class LocalCandidate:
         """Seed the global generators as the submission sees them."""
         self._rng = torch.Generator().manual_seed(number).get_state()
 
-    def call(
+    def _invoke(
         self,
         function: Any,
         arguments: tuple[Any, ...],
@@ -110,7 +110,7 @@ class LocalEntry:
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         entry = self._entry
-        made = self._candidate.call(
+        made = self._candidate._invoke(
             self._target, arguments, named, label=entry.name, signature=entry.signature, returns=entry.returns
         )
         if isinstance(made, LocalModule):
@@ -125,7 +125,7 @@ class LocalEntry:
 
         def call(*arguments: Any, **named: Any) -> Any:
             label = f"{self._entry.name}.{name}"
-            made = self._candidate.call(
+            made = self._candidate._invoke(
                 function, arguments, named, label=label, signature=method.signature, returns=method.returns
             )
             if isinstance(made, LocalModule):
@@ -163,7 +163,7 @@ class LocalModule:
         spec = next((m for m in self._methods if m.name == name), None)
         signature, returns = (spec.signature, spec.returns) if spec is not None else ("", "any")
         label = type(self._module).__name__
-        return self._candidate.call(
+        return self._candidate._invoke(
             function, arguments, named, label=label, signature=signature, returns=returns, module=self._module
         )
 

@@ -43,7 +43,7 @@ class RemoteCandidate:
 
     # ---------------------------------------------------------------- calls
 
-    def call(
+    def _invoke(
         self,
         on: str | int,
         name: str,
@@ -164,7 +164,7 @@ class RemoteEntry:
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         entry = self._entry
-        made = self._candidate.call(entry.name, "", entry, arguments, named, label=entry.name)
+        made = self._candidate._invoke(entry.name, "", entry, arguments, named, label=entry.name)
         if isinstance(made, RemoteModule):
             made._entry = entry
         return made
@@ -177,7 +177,7 @@ class RemoteEntry:
 
         def call(*arguments: Any, **named: Any) -> Any:
             label = f"{entry.name}.{name}"
-            made = self._candidate.call(label, "", method, arguments, named, label=label)
+            made = self._candidate._invoke(label, "", method, arguments, named, label=label)
             if isinstance(made, RemoteModule):
                 made._entry = entry
             return made
@@ -217,7 +217,7 @@ class RemoteModule:
         methods = self._entry.methods if self._entry is not None else ()
         spec = next((m for m in methods if m.name == method), None)
         label = self._label if method == "forward" else f"{self._label}.{method}"
-        return self._candidate.call(self._number, name, spec, arguments, named, label=label, module=self)
+        return self._candidate._invoke(self._number, name, spec, arguments, named, label=label, module=self)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
