@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from grader.content import builtin_root
 from grader.daemon import address
 from grader.daemon.protocol import Event, LineReader, code_version, send_line
-from grader.errors import GraderFault, PracticeError, SubmissionUnreadable, Text
+from grader.errors import GraderFault, PracticeError, SubmissionUnreadable, Text, UsageError
 from grader.verdict import Verdict, unpack
 
 # A warm run starts no process: what starting one needs is imported then.
@@ -151,9 +151,8 @@ def _converse(connection: socket.socket, request: Request, listen: Listener) -> 
 
 
 def _error(event: Event) -> PracticeError:
-    error = PracticeError(Text(*event["message"]), Text(*event["remedy"]))
-    error.exit_status = int(event["exit_status"])
-    return error
+    kind = UsageError if event["exit_status"] == UsageError.exit_status else GraderFault
+    return kind(Text(*event["message"]), Text(*event["remedy"]))
 
 
 def _notice(listen: Listener, en: str, zh: str) -> None:

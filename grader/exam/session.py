@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -196,9 +196,7 @@ def run_checks(run: CheckRun, *, first_failure_only: bool = False) -> list[Check
         arguments.append("--maxfail=1")
     for name in _WITHOUT:
         arguments += ["-p", f"no:{name}"]
-    # Looking for installed plugins means reading the metadata of all packages; none is wanted.
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    with quick_failure() if first_failure_only else nullcontext():
+    with without_plugins(), quick_failure() if first_failure_only else nullcontext():
         pytest.main(arguments, plugins=[run])
     if run.load_error is not None:
         raise run.load_error
@@ -209,6 +207,22 @@ def run_checks(run: CheckRun, *, first_failure_only: bool = False) -> list[Check
         for name in names
         if run._only is None or name in run._only
     ]
+
+
+@contextmanager
+def without_plugins() -> Iterator[None]:
+    """Within it, pytest does not look for installed plugins: it would read the metadata of all packages, and none
+    is wanted.
+    """
+    before = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
+        else:
+            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = before
 
 
 def _unrun(run: CheckRun, name: str, *, expected: bool) -> CheckResult:

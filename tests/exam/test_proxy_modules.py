@@ -164,4 +164,4 @@ def test_what_is_gone_here_is_freed_there(stage: Stage) -> None:
     assert len(candidate._link.things) <= 1
     assert len(candidate._link.mirrors) <= 4
     assert not candidate._link.freed_objects
-    assert not candidate._link.freed_graphs
+    assert len(candidate._link.freed_graphs) <= 1  # of the last call itself
