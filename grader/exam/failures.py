@@ -52,6 +52,10 @@ class WorkerLost(BaseException):
         self.text = text
 
 
+class TooSlow(WorkerLost):
+    """The calls of a check took too long together, none of them by itself."""
+
+
 # The plain errors that a check may expect; anything else arrives as CandidateRaised alone.
 _PLAIN: dict[str, type[Exception]] = {
     kind.__name__: kind

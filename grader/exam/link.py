@@ -17,20 +17,24 @@ from torch import nn
 
 from grader.content import Exercise
 from grader.errors import GraderFault, Text, WireClosed, WireError, WireTimeout
-from grader.exam.failures import WorkerLost, raised
+from grader.exam.failures import TooSlow, WorkerLost, raised
+from grader.exam.replies import checked
 from grader.exam.supply import Supply, Worker
 from grader.wire import Decoder, Encoder, receive_message, send_message, tagged
 from grader.wire.modules import describe
 
 START_SECONDS = 60.0
-FRAME_SECONDS = 30.0
+SEND_SECONDS = 5.0
 # A worker that got little processor time for its wall time runs on a busy machine: it may have this many times the
 # limit.
 PATIENCE = 3
 # What the calls of one check may take together: a right answer in slow loops takes a second or two.
 CHECK_SECONDS = 60.0
-# After the first call that hangs, further ones get a part of the limit: a submission that hangs in twelve checks
-# must not cost twelve limits.
+CALLS_IN_A_CHECK = 20  # no more than so many times the limit of one call, where that is less
+LOOK_SECONDS = 0.25
+OUTPUTS_KEPT = 50
+# After the first call that hangs, or the first check that is too slow, further ones get a part of the limit: a
+# submission that hangs in twelve checks must not cost twelve limits.
 SHORTENED = 0.25
 
 
@@ -69,6 +73,7 @@ class Link:
         self.call_seconds = exercise.limits.call_seconds
         self.load_failure: LoadFailure | None = None
         self.check_seconds = 0.0
+        self.check_limit = self._check_limit()
         self._sequence = 0
         self._forget()
 
@@ -100,6 +105,7 @@ class Link:
         try:
             greeting, _ = receive_message(self.worker.channel, timeout=START_SECONDS)
             self.isolation = greeting["isolation"]
+            self.worker.process = greeting["process"]
         except WireError as error:
             status = self._end()
             raise GraderFault(f"the worker did not start (status {status})", "run `practice doctor`") from error
@@ -128,14 +134,15 @@ class Link:
             raise LoadFailure(problems)
 
     def _end(self, *, kill: bool = False) -> int | None:
-        """Done with this worker: how it ended, unless it is only to be killed."""
+        """Done with this worker: how it ended, None where it had not or is only to be killed."""
         worker, self.worker = self.worker, None
         if worker is None:
             return None
         worker.channel.close()
-        status = None if kill else worker.status()
-        worker.kill()
-        return status
+        try:
+            return None if kill else worker.status()
+        finally:
+            worker.kill()
 
     def close(self) -> None:
         if self.worker is not None:
@@ -160,34 +167,35 @@ class Link:
         self._lately_mirrored.clear()
         began = time.monotonic()
         try:
-            send_message(worker.channel, message, encoder=encoder, timeout=FRAME_SECONDS)
+            send_message(worker.channel, message, encoder=encoder, timeout=max(SEND_SECONDS, self.call_seconds))
             try:
                 reply, decoder = receive_message(worker.channel, special=self._decoders, timeout=self.call_seconds)
             except WireTimeout:
                 reply, decoder = self._wait_on(worker, call)
+            reply = checked(message, reply)
         except WireError as error:
             raise self._lost(error, call) from None
         self._spend(time.monotonic() - began, call)
-        if type(reply) is not dict or reply.get("seq") != self._sequence:
-            self._end(kill=True)
-            raise WorkerLost(Text(f"{call} broke the connection to the grader.", f"{call} 破坏了与评分程序的连接。"))
-        if "output" in reply and type(reply["output"]) is str:
+        if "output" in reply and len(self.output) < OUTPUTS_KEPT:
             self.output.append(reply["output"])
         if "linked" in reply:
             self._follow(reply["linked"])
         return reply, decoder
 
     def _wait_on(self, worker: Worker, call: str) -> tuple[dict[str, Any], Decoder]:
-        """The limit has passed. A worker that could hardly run in it may go on for a while; one that hangs is
-        killed.
+        """The limit has passed. A worker that waits for a processor may go on for a while; one that computes, or
+        sleeps, is killed.
         """
         limit = self.call_seconds
-        began = time.monotonic()
-        while worker.cpu_seconds() < limit / 2 and time.monotonic() - began < limit * (PATIENCE - 1):
+        deadline = time.monotonic() + limit * (PATIENCE - 1)
+        starved = True
+        while starved and time.monotonic() < deadline:
+            before = worker.waited()
             with suppress(WireTimeout):
-                return receive_message(worker.channel, special=self._decoders, timeout=limit / 4)
+                return receive_message(worker.channel, special=self._decoders, timeout=LOOK_SECONDS)
+            starved = worker.waited() - before > LOOK_SECONDS / 2
         self._end(kill=True)
-        self.call_seconds = min(limit, max(1.0, self.exercise.limits.call_seconds * SHORTENED))
+        self._shorten()
         raise WorkerLost(
             Text(
                 f"{call} did not come back within {limit:g} s. Is there a loop that never ends?",
@@ -195,25 +203,31 @@ class Link:
             )
         )
 
+    def _shorten(self) -> None:
+        """It may hang in every check."""
+        limit = self.exercise.limits.call_seconds
+        self.call_seconds = min(limit, max(1.0, limit * SHORTENED))
+
     def _spend(self, seconds: float, call: str) -> None:
         self.check_seconds += seconds
-        if self.check_seconds > CHECK_SECONDS:
-            raise WorkerLost(
+        limit = self.check_limit
+        if self.check_seconds > limit:
+            self.check_limit = min(limit, self._check_limit() * SHORTENED)
+            raise TooSlow(
                 Text(
-                    f"{call} is too slow: the calls of this check took more than {CHECK_SECONDS:g} s together.",
-                    f"{call} 太慢：这项检查里的调用总共超过了 {CHECK_SECONDS:g} 秒。",
+                    f"{call} is too slow: the calls of this check took more than {limit:g} s together.",
+                    f"{call} 太慢：这项检查里的调用总共超过了 {limit:g} 秒。",
                 )
             )
 
+    def _check_limit(self) -> float:
+        return min(CHECK_SECONDS, self.exercise.limits.call_seconds * CALLS_IN_A_CHECK)
+
     def _lost(self, error: WireError, call: str) -> WorkerLost:
-        status = self._end()
-        if not isinstance(error, WireClosed):
+        status = self._end(kill=not isinstance(error, WireClosed))
+        if status is None:  # it lives on behind a socket that it has closed, or sent what is no reply
+            self._shorten()
             return WorkerLost(Text(f"{call} broke the connection to the grader.", f"{call} 破坏了与评分程序的连接。"))
-        if status is None:
-            raise GraderFault(
-                Text("The nursery, which starts workers, has died.", "负责启动工作进程的 nursery 已中断。"),
-                Text("Run the command again.", "请再运行一次。"),
-            )
         how_en, how_zh = _how_it_ended(status)
         return WorkerLost(Text(f"{call} ended the program ({how_en}).", f"{call} 使程序结束（{how_zh}）。"))
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from grader.errors import PracticeError, Text
 from grader.exam.failures import CandidateRaised, CheckFailure, WorkerLost
+from grader.exam.replies import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def judge(error: BaseException | None, passes_with_reference: Callable[[], bool]
     kind = type(error).__name__
     if isinstance(error, Exception) and passes_with_reference():
         said = str(error).strip().splitlines()[:1]
-        detail = f"{kind}: {said[0][:200]}" if said else kind
+        detail = printable(f"{kind}: {said[0][:200]}" if said else kind)  # the text may be made of what was returned
         return Judgement(
             "failed",
             Text(

@@ -15,6 +15,7 @@ from grader.exam.bridge import join, substitute
 from grader.exam.calls import Call, Last, Log, name_paths
 from grader.exam.failures import CheckFailure, raised
 from grader.exam.link import Link
+from grader.exam.replies import line
 from grader.exam.returns import check_return
 from grader.exam.signatures import positional_names
 from grader.wire import Encoder, tagged
@@ -145,7 +146,7 @@ class RemoteCandidate:
         known = self._link.things.get(number)
         if known is not None:
             return known
-        thing = (RemoteModule if kind == "module" else RemoteObject)(self, number, class_name)
+        thing = (RemoteModule if kind == "module" else RemoteObject)(self, number, line(class_name))
         self._link.things[number] = thing
         self._link.watch(thing, number)
         return thing

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from grader.confine import clean_environment
-from grader.errors import GraderFault
+from grader.errors import GraderFault, Text
 from grader.wire import Channel
 
 START_SECONDS = 60.0
+END_SECONDS = 2.0  # from a closed socket to the news of the death
 
 
 class Supply:
@@ -54,12 +55,16 @@ class Supply:
             with theirs, nursery_end:
                 socket.send_fds(self.requests, [request], [theirs.fileno(), nursery_end.fileno()])
             leash.settimeout(START_SECONDS)
-            pid = _heard(leash)["pid"]
-            return Worker(Channel(ours), leash, pid)
-        except (OSError, KeyError) as error:
+            heard = _heard(leash)
+        except OSError as error:
             ours.close()
             leash.close()
-            raise GraderFault("the nursery, which starts workers, has died", "run the command again") from error
+            raise _no_nursery() from error
+        if "pid" not in heard:
+            ours.close()
+            leash.close()
+            raise GraderFault(str(heard.get("fault")), "end other programs, and run the command again")
+        return Worker(Channel(ours), leash, heard["pid"])
 
     def close(self) -> None:
         """End the nursery and with it every worker."""
@@ -72,19 +77,29 @@ class Supply:
 
 
 class Worker:
-    """One worker: `ask` sends a request and returns the reply; `kill` ends it.
+    """One worker, seen from outside: its channel, how it ended, how long it had to wait; `kill` ends it.
 
-    `isolation` is what confines it, said before the submission was loaded.
+    `process` is its number in /proc, said before the submission was loaded; empty where there is no /proc.
     """
 
     def __init__(self, channel: Channel, leash: socket.socket, pid: int) -> None:
         self.channel = channel
         self.leash = leash
         self.pid = pid
-        self.isolation: dict[str, Any] = {}
+        self.process = ""
 
-    def cpu_seconds(self) -> float:
-        """Processor time of the worker so far; 0.0 when it has gone."""
+    def waited(self) -> float:
+        """Seconds that it was ready to run and had to wait for a processor, counted from some moment on.
+
+        Where the kernel does not say, all the time that it did not run.
+        """
+        try:
+            return int(Path("/proc", self.process, "schedstat").read_text().split()[1]) / 1e9
+        except (OSError, ValueError, IndexError):
+            return time.monotonic() - self._ran()
+
+    def _ran(self) -> float:
+        """Processor time so far, as the nursery sees it; 0.0 when the worker has gone."""
         try:
             self.leash.settimeout(5.0)
             self.leash.send(b"cpu")
@@ -93,22 +108,34 @@ class Worker:
             return 0.0
 
     def status(self) -> int | None:
-        """How the worker ended (exit code, or minus the signal), waiting a moment for it; None when nobody knows."""
-        deadline = time.monotonic() + 5.0
-        try:
-            while time.monotonic() < deadline:
-                self.leash.settimeout(5.0)
+        """How it ended: exit code, or minus the signal. Waits a moment for it; None when it has not ended.
+
+        Raises GraderFault when the nursery is gone, and every worker with it.
+        """
+        deadline = time.monotonic() + END_SECONDS
+        while (left := deadline - time.monotonic()) > 0:
+            self.leash.settimeout(left)
+            try:
                 heard = _heard(self.leash)
-                if "status" in heard:
-                    return int(heard["status"])
-        except OSError:
-            return None
+            except TimeoutError:
+                break
+            except OSError as error:
+                raise _no_nursery() from error
+            if "status" in heard:
+                return int(heard["status"])
         return None
 
     def kill(self) -> None:
         """Let the leash go: the nursery kills the worker, whatever it is doing."""
         self.channel.close()
         self.leash.close()
+
+
+def _no_nursery() -> GraderFault:
+    return GraderFault(
+        Text("The nursery, which starts workers, has died.", "负责启动工作进程的 nursery 已中断。"),
+        Text("Run the command again.", "请再运行一次。"),
+    )
 
 
 def _heard(leash: socket.socket) -> dict[str, Any]:

@@ -113,7 +113,13 @@ class Nursery:
         leash.setblocking(False)
         limits = json.loads(data)
         parent = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # out of memory or processes: this submission's worker, not all of them
+            _tell(leash, {"fault": f"no process could be started: {error.strerror}"})
+            leash.close()
+            os.close(worker_end)
+            return
         if pid == 0:
             self.become_worker(parent, worker_end, Limits(**limits))
         os.close(worker_end)
@@ -122,6 +128,8 @@ class Nursery:
         _tell(leash, {"pid": pid})
 
     def hear(self, child: _Child) -> None:
+        if child.pid not in self.children:
+            return  # buried a moment ago, by an earlier event of the same round
         try:
             asked = child.leash.recv(64)
         except BlockingIOError:
@@ -129,11 +137,11 @@ class Nursery:
         except OSError:
             asked = b""
         if asked == b"cpu":
-            _tell(child.leash, {"cpu": time.clock_gettime(_cpu_clock(child.pid))})
+            with contextlib.suppress(OSError):
+                _tell(child.leash, {"cpu": time.clock_gettime(_cpu_clock(child.pid))})
             return
         # The leash was let go. The child is ours and not yet reaped, so the number is still its own.
-        if child.pid in self.children:
-            os.kill(child.pid, signal.SIGKILL)
+        os.kill(child.pid, signal.SIGKILL)
         self.selector.unregister(child.leash)
 
     def reap(self, _socket: Any) -> None:
@@ -169,12 +177,13 @@ class Nursery:
                 os.dup2(null, standard)
             os.set_inheritable(worker_end, False)
             close_other_descriptors({0, 1, 2, worker_end, *(self.prepared.descriptors if self.prepared else ())})
+            process = _own_number()
             # Made before the confinement: looking at a socket's family takes a system call that a worker does not have.
             server = Server(Channel(socket.socket(fileno=worker_end)))
             isolation = Isolation("none", ())
             if self.prepared is not None:
                 isolation = self.prepared.apply(limits).with_namespaces(*self.namespaces)
-            server.greet({"level": isolation.level, "layers": list(isolation.layers)})
+            server.greet({"level": isolation.level, "layers": list(isolation.layers)}, process)
             server.run()
             status = 0
         except Exception as error:  # noqa: BLE001 - told to the examiner, who knows what to do with it
@@ -182,6 +191,14 @@ class Nursery:
                 server.give_up(error)
         finally:
             os._exit(status)
+
+
+def _own_number() -> str:
+    """This process as /proc numbers it, which is not the number that a namespace gives it; empty without /proc."""
+    try:
+        return os.readlink("/proc/self")  # noqa: PTH115 - pathlib takes longer than the rest of a worker's start
+    except OSError:
+        return ""
 
 
 def _cpu_clock(pid: int) -> int:

@@ -14,8 +14,15 @@ from torch import nn
 
 from grader.wire import Decoder, Encoder, tagged
 from grader.wire.modules import build
+from grader.wire.values import type_name
 
 HANDLE, MODULE, NUMBERED = "H", "M", "N"
+
+
+_PLAIN = (
+    torch.Tensor, torch.Generator, torch.dtype, torch.device,
+    int, float, str, bytes, list, tuple, dict, type(None),
+)  # fmt: skip
 
 
 class Opaque:
@@ -64,19 +71,16 @@ class Objects:
 
     def encode(self, _encoder: Encoder, value: Any) -> Any:
         """Anything that is not a plain value goes out as a number."""
-        if isinstance(value, Opaque):
+        # issubclass of the type: isinstance would also ask the value's own __class__, which can lie.
+        kind = type(value)
+        if kind is Opaque:
             return tagged(HANDLE, [self.number(value.value), "object", ""])
-        if isinstance(value, nn.Module):
+        if issubclass(kind, nn.Module):
             number = self.number(value)
             if number in self.linked:
                 return tagged(NUMBERED, number)
             return tagged(HANDLE, [number, "module", class_name_of(value)])
-        if (
-            isinstance(value, (torch.Tensor, torch.Generator, int, float, str, bytes, list, tuple, dict))
-            or value is None
-        ):
-            return None
-        if isinstance(value, (torch.dtype, torch.device)):
+        if issubclass(kind, _PLAIN):
             return None
         return tagged(HANDLE, [self.number(value), "object", class_name_of(value)])
 
@@ -130,9 +134,11 @@ class Objects:
 def class_name_of(thing: Any) -> str:
     """The dotted name of an object's class; a name of torch's only where the class is really torch's."""
     kind = type(thing)
-    name = f"{kind.__module__}.{kind.__qualname__}"
-    if name.startswith("torch.") and getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is not kind:
-        return f"(not) {name}"
+    name = type_name(kind)
+    if name.startswith("torch."):
+        module, _, own = name.rpartition(".")
+        if getattr(sys.modules.get(module), own, None) is not kind:
+            return f"(not) {name}"
     return name
 
 

@@ -1,17 +1,26 @@
 """A candidate's exception as plain text: what it was, what it said, and where in the candidate's own file.
 
-Only names and text leave the worker. An exception object never does: pytest's Skipped, SystemExit,
-KeyboardInterrupt and Hypothesis's own would otherwise steer the examiner.
+Only names and text leave the worker. An exception object never does: pytest's Skipped, SystemExit, KeyboardInterrupt
+and Hypothesis's own would otherwise steer the examiner. An exception's own code runs in one place only, its `__str__`:
+all else is read past what a class or a metaclass may have put in its place.
 """
 
 from __future__ import annotations
 
 import builtins
-from types import TracebackType
-from typing import Any, TypeGuard
+from types import CodeType, FrameType, TracebackType
+from typing import Any
 
 MESSAGE_LIMIT = 2000
 FRAME_LIMIT = 5
+CHAIN_LIMIT = 8
+
+_name = type.__dict__["__name__"].__get__
+_traceback = BaseException.__dict__["__traceback__"].__get__
+_cause = BaseException.__dict__["__cause__"].__get__
+_context = BaseException.__dict__["__context__"].__get__
+_filename, _lineno = SyntaxError.__dict__["filename"].__get__, SyntaxError.__dict__["lineno"].__get__
+_missing = ImportError.__dict__["name"].__get__
 
 
 class BannedOperation(RuntimeError):
@@ -24,60 +33,61 @@ class BannedOperation(RuntimeError):
 
 def describe_exception(error: BaseException, filename: str, source: list[str]) -> dict[str, Any]:
     """Plain values that tell of `error`; never raises, whatever the exception's own methods do."""
+    kind = type(error)
     banned = _find_banned(error)
+    missing = _missing(error) if kind is ModuleNotFoundError else ""
     return {
-        "type": _text(lambda: type(error).__name__),
-        "kinds": [kind.__name__ for kind in type.mro(type(error)) if _is_builtin(kind)],
-        "message": _text(lambda: str(error.msg if _is_in_file(error, filename) else error)),
-        "syntax": _is_in_file(error, filename),
+        "type": _cut(_name(kind)),
+        "kinds": [_name(one) for one in type.mro(kind) if _is_builtin(one)],
+        "message": _said(error),
         "frames": _frames(error, filename, source),
         "banned": banned.name if banned else "",
-        "missing_module": error.name or "" if type(error) is ModuleNotFoundError else "",
+        "missing_module": _cut(missing),
     }
 
 
 def _is_builtin(kind: type) -> bool:
-    return getattr(builtins, kind.__name__, None) is kind and issubclass(kind, BaseException)
+    return vars(builtins).get(_name(kind)) is kind and type.__subclasscheck__(BaseException, kind)
 
 
-def _text(make: Any) -> str:
+def _said(error: BaseException) -> str:
     try:
-        text = make()
-        return text[:MESSAGE_LIMIT] if type(text) is str else ""
+        return _cut(str(error))
     except BaseException:  # noqa: BLE001 - a candidate's __str__ may do anything
         return ""
 
 
+def _cut(text: object) -> str:
+    return text[:MESSAGE_LIMIT] if type(text) is str else ""
+
+
 def _find_banned(error: BaseException | None) -> BannedOperation | None:
     """The ban behind `error`, also where torch wrapped it."""
-    for _ in range(8):
+    for _ in range(CHAIN_LIMIT):
         if error is None:
             return None
         if type(error) is BannedOperation:
             return error
-        error = error.__cause__ or error.__context__
+        error = _cause(error) or _context(error)
     return None
 
 
 def _frames(error: BaseException, filename: str, source: list[str]) -> list[tuple[int, str, str]]:
     """(line, function, source line) of the candidate's own frames, outermost first, the last few."""
-    if _is_in_file(error, filename):
-        line = error.lineno or 1
-        return [(line, "", _line(source, line))]
+    if type.__subclasscheck__(SyntaxError, type(error)) and _filename(error) == filename:
+        line = _lineno(error)
+        if type(line) is int:
+            return [(line, "", _line(source, line))]
     found: list[tuple[int, str, str]] = []
-    trace: TracebackType | None = error.__traceback__
+    trace: TracebackType | None = _traceback(error)
     while trace is not None:
-        code = trace.tb_frame.f_code
+        frame: FrameType = trace.tb_frame
+        code: CodeType = frame.f_code
         if code.co_filename == filename:
             found.append((trace.tb_lineno, code.co_name, _line(source, trace.tb_lineno)))
             found = found[-FRAME_LIMIT:]
         trace = trace.tb_next
     return found
-
-
-def _is_in_file(error: BaseException, filename: str) -> TypeGuard[SyntaxError]:
-    """Whether the file itself could not be parsed, which it says by line."""
-    return isinstance(error, SyntaxError) and error.filename == filename and bool(error.lineno)
 
 
 def _line(source: list[str], number: int) -> str:

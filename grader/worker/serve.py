@@ -57,9 +57,11 @@ class Server:
             "seed": self.seed,
         }
 
-    def greet(self, isolation: dict[str, Any]) -> None:
-        """Say what confines this process. Sent before the submission loads, so that it is our word and not a claim."""
-        send_message(self.channel, {"isolation": isolation}, timeout=SEND_SECONDS)
+    def greet(self, isolation: dict[str, Any], process: str) -> None:
+        """Say what confines this process, and its number in /proc. Sent before the submission loads, so that it is
+        our word and not a claim.
+        """
+        send_message(self.channel, {"isolation": isolation, "process": process}, timeout=SEND_SECONDS)
 
     def give_up(self, error: Exception) -> None:
         """Say that this worker could not be set up."""
