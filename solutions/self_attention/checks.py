@@ -12,7 +12,6 @@ from grader.exam import (
     assert_equal,
     assert_finite,
     assert_shape,
-    attempt,
     bool_tensors,
     check,
     given,

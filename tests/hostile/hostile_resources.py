@@ -10,7 +10,6 @@ RESOURCES = {
         at_import("while True:\n    pass"), hangs=True, says="did not come back within"
     ),
     "a sleep": Hostile(in_call("import time\ntime.sleep(10_000)"), hangs=True, says="did not come back within"),
-    "a sleep just below the limit": Hostile(honest_but("import time\ntime.sleep(0.35)"), hangs=True, earns=SHAPE),
     "a lock": Hostile(
         in_call("import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()"),
         hangs=True,
