@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 from typing import Self
 
-REST_SECONDS = 0.05
+REST_SECONDS = 0.08
 # how long a file that is empty or does not parse is taken to be half written
-PATIENCE_SECONDS = 0.6
+PATIENCE_SECONDS = 1.0
 _STEP_MILLISECONDS = 20
 
 

@@ -38,7 +38,7 @@ class Practice:
     environment: dict[str, str] = field(default_factory=dict)
 
     def __call__(
-        self, *words: str | Path, cwd: Path | None = None, timeout: float = 60, **environment: str
+        self, *words: str | Path, cwd: Path | None = None, timeout: float = 240, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(*words),

@@ -64,7 +64,7 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
-    def until(self, words: str, *, seconds: float = 30) -> str:
+    def until(self, words: str, *, seconds: float = 120) -> str:
         """The screen once the words are on it."""
         deadline = time.monotonic() + seconds
         while words not in self.screen:
@@ -82,7 +82,7 @@ class Terminal:
 
     def status(self) -> int:
         """The exit status, once it has ended."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"has not ended; on the screen:\n{self.screen}"
             self._read(0.05)

@@ -32,7 +32,7 @@ def verdicts(practice: Practice) -> int:
 def verdicts_in_the_end(practice: Practice, terminal: Terminal) -> int:
     """How many there are once everything that was coming has come."""
     terminal.until(WAITING)
-    terminal.quiet(0.7)
+    terminal.quiet(1.5)
     terminal.press("q")  # heard when a verdict that is under way is on the screen
     assert terminal.status() == 0
     return verdicts(practice)
@@ -67,7 +67,6 @@ def test_a_save_by_rename_is_one_save(practice: Practice, watched: Terminal) -> 
 
 def test_two_saves_at_once_are_one(practice: Practice, watched: Terminal) -> None:
     practice.write(IN_PLACE)
-    time.sleep(0.01)
     practice.write(RIGHT)
     practice.write(RIGHT)
     watched.until("Passed: 4 of 4 points")
@@ -76,10 +75,10 @@ def test_two_saves_at_once_are_one(practice: Practice, watched: Terminal) -> Non
 
 def test_a_file_that_is_half_written_is_waited_for(practice: Practice, watched: Terminal) -> None:
     with practice.attempt.open("w") as file:
-        time.sleep(0.15)  # empty so far
+        time.sleep(0.05)  # empty so far
         file.write("def scale(x, *, factor):\n    return (")
         file.flush()
-        time.sleep(0.15)  # and no Python
+        time.sleep(0.05)  # and no Python
         file.write("x * factor)\n")
     watched.until("Passed: 4 of 4 points")
     assert verdicts_in_the_end(practice, watched) == 2, "no verdict on the first half"
@@ -93,7 +92,7 @@ def test_a_syntax_error_that_stays_is_told(practice: Practice, watched: Terminal
 
 def test_an_unchanged_file_is_not_graded_again_but_for_r(practice: Practice, watched: Terminal) -> None:
     practice.write(DIVIDES)
-    watched.quiet(0.7)
+    watched.quiet(1.5)
     watched.press("r")
     assert verdicts_in_the_end(practice, watched) == 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -59,8 +60,12 @@ def test_nothing_of_the_users_environment_goes_to_the_daemon(world: World) -> No
     world.environment["SECRET_TOKEN"] = "do-not-tell"
     world.write(world.reference())
     verdict(world)
+    told = {}
     for pid in family(world.daemon()):
-        assert b"do-not-tell" not in Path(f"/proc/{pid}/environ").read_bytes()
+        with contextlib.suppress(OSError):  # a worker on its way out
+            told[pid] = Path(f"/proc/{pid}/environ").read_bytes()
+    assert len(told) >= 2
+    assert not any(b"do-not-tell" in words for words in told.values())
 
 
 def test_the_socket_is_the_users_own(world: World) -> None:
