@@ -52,8 +52,9 @@ PUBLIC_NAMES = {
 }
 # Other ways to the same computation that are modules of their own and costly to import: importing one meets the ban.
 COMPANIONS = {_ATTENTION: ("torch.nn.attention.flex_attention",)}
-ALWAYS = ("CPU", "AutogradCPU")
-COMPOSITE = ("CompositeImplicitAutograd", "CompositeExplicitAutograd")
+# vmap has kernels of its own, which compute without asking the CPU's.
+ALWAYS = ("CPU", "AutogradCPU", "FuncTorchBatched")
+WHERE_PRESENT = ("CompositeImplicitAutograd", "CompositeExplicitAutograd", "FuncTorchVmapMode", "NestedTensorCPU")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def _operators(pattern: str) -> tuple[_Operator, ...]:
             base = schema.name.removeprefix("aten::")
             qualified = schema.name + (f".{schema.overload_name}" if schema.overload_name else "")
             has = torch._C._dispatch_has_kernel_for_dispatch_key
-            keys = (*ALWAYS, *(key for key in COMPOSITE if has(qualified, key)))
+            keys = (*ALWAYS, *(key for key in WHERE_PRESENT if has(qualified, key)))
             found.append(_Operator(base, qualified.removeprefix("aten::"), keys, _decompositions(base)))
     return tuple(found)
 

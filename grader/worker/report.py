@@ -8,6 +8,7 @@ all else is read past what a class or a metaclass may have put in its place.
 from __future__ import annotations
 
 import builtins
+import re
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
@@ -31,17 +32,20 @@ class BannedOperation(RuntimeError):
         self.name = name
 
 
+_BAN = re.compile(r"BannedOperation: ([\w.]+) is not allowed in this exercise")
+
+
 def describe_exception(error: BaseException, filename: str, source: list[str]) -> dict[str, Any]:
     """Plain values that tell of `error`; never raises, whatever the exception's own methods do."""
     kind = type(error)
-    banned = _find_banned(error)
+    said = _said(error)
     missing = _missing(error) if kind is ModuleNotFoundError else ""
     return {
         "type": _cut(_name(kind)),
         "kinds": [_name(one) for one in type.mro(kind) if _is_builtin(one)],
-        "message": _said(error),
+        "message": said,
         "frames": _frames(error, filename, source),
-        "banned": banned.name if banned else "",
+        "banned": _banned(error, said),
         "missing_module": _cut(missing),
     }
 
@@ -61,15 +65,16 @@ def _cut(text: object) -> str:
     return text[:MESSAGE_LIMIT] if type(text) is str else ""
 
 
-def _find_banned(error: BaseException | None) -> BannedOperation | None:
-    """The ban behind `error`, also where torch wrapped it."""
+def _banned(error: BaseException | None, said: str) -> str:
+    """The name of the ban behind `error`, also where torch has wrapped it, or kept no more than its text."""
     for _ in range(CHAIN_LIMIT):
         if error is None:
-            return None
+            break
         if type(error) is BannedOperation:
-            return error
+            return error.name
         error = _cause(error) or _context(error)
-    return None
+    found = _BAN.search(said)
+    return found[1] if found else ""
 
 
 def _frames(error: BaseException, filename: str, source: list[str]) -> list[tuple[int, str, str]]:

@@ -28,10 +28,12 @@ def sdpa(q, k, v, mask):
 """
 
 
-def _way(body: str, before: str = "", says: str = "scaled_dot_product_attention") -> Hostile:
+def _way(
+    body: str, before: str = "", says: str = "scaled_dot_product_attention", shows: str = "test_values"
+) -> Hostile:
     way = textwrap.indent(textwrap.dedent(body).strip(), "    ")
     setup = "import torch\nimport torch.nn.functional as F\n" + textwrap.dedent(before)
-    return Hostile(_AROUND.format(before=setup, way=way, signature=SIGNATURE), says=says)
+    return Hostile(_AROUND.format(before=setup, way=way, signature=SIGNATURE), says=says, shows=shows)
 
 
 BANS = {
@@ -59,20 +61,20 @@ BANS = {
         def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, m: torch.Tensor):
             return F.scaled_dot_product_attention(q, k, v, attn_mask=m)
         """,
-        says="",
-    ),
-    "a compiled unit": _way(
-        "return UNIT.attend(q, k, v, mask)",
-        'UNIT = torch.jit.CompilationUnit("def attend(q, k, v, m):\\n    return torch.scaled_dot_product_attention(q, k, v, m)\\n")',
-        says="",
     ),
     "the kernel below": _way("return torch._scaled_dot_product_attention_math(q, k, v, mask)[0]"),
     "the kernel below, in torch.ops": _way(
         "return torch.ops.aten._scaled_dot_product_attention_math.default(q, k, v, mask)[0]"
     ),
     "the flash kernel": _way(
-        "f = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default\n"
-        "return f(q[:, None], k[:, None], v[:, None], attn_mask=mask[:, None])[0][:, 0]"
+        """
+        width = max(q.shape[-1], v.shape[-1])
+        wide = [F.pad(t, (0, width - t.shape[-1]))[:, None] for t in (q, k, v)]
+        flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+        y = flash(*wide, attn_mask=mask[:, None], scale=1 / math.sqrt(q.shape[-1]))[0]
+        return y[:, 0, :, : v.shape[-1]]
+        """,
+        says="_scaled_dot_product_flash_attention_for_cpu",
     ),
     "vmap": _way(
         "return torch.vmap(lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, attn_mask=m))(q, k, v, mask)"
@@ -101,6 +103,7 @@ BANS = {
         "n = [torch.nested.nested_tensor(list(t[:, None])) for t in (q, k, v)]\n"
         "return F.scaled_dot_product_attention(*n).to_padded_tensor(0.0)[:, 0]",
         says="",
+        shows="test_shape",
     ),
     "a subclass that redispatches": _way(
         "return F.scaled_dot_product_attention(q.as_subclass(Sub), k, v, attn_mask=mask).as_subclass(torch.Tensor)",
@@ -127,15 +130,16 @@ BANS = {
         says="",
     ),
     "torch's Python kernels": _way(
-        "table = torch._decomp.decomposition_table\n"
-        "f = table[torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default]\n"
-        "return f(q[:, None], k[:, None], v[:, None], 0.0, False, attn_mask=mask[:, None])[0][:, 0]",
+        """
+        width = max(q.shape[-1], v.shape[-1])
+        wide = [F.pad(t, (0, width - t.shape[-1]))[:, None] for t in (q, k, v)]
+        table = torch._decomp.decomposition_table
+        flash = table[torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default]
+        y = flash(*wide, 0.0, False, attn_mask=mask[:, None], scale=1 / math.sqrt(q.shape[-1]))[0]
+        return y[:, 0, :, : v.shape[-1]]
+        """,
         "import torch._decomp",
-    ),
-    "flex attention": _way(
-        "return flex_attention(q[:, None], k[:, None], v[:, None], score_mod=lambda s, b, h, i, j: s + mask[b, i, j])[:, 0]",
-        "from torch.nn.attention.flex_attention import flex_attention",
-        says="flex_attention",
+        says="_scaled_dot_product_flash_attention_for_cpu",
     ),
     "MultiheadAttention": _way(
         "return attend(torch.nn.MultiheadAttention, q, k, v, mask)", "@ATTEND@", says="torch.nn.MultiheadAttention"
@@ -177,15 +181,9 @@ BANS = {
         says="MultiheadAttention",
     ),
     "MultiheadAttention, loaded again": _way(
-        "return attend(activation.MultiheadAttention, q, k, v, mask)",
-        """
-        import importlib
-        import torch.nn.modules.activation as activation
-        importlib.reload(F)
-        importlib.reload(activation)
-        @ATTEND@
-        """,
-        says="",
+        "return attend(importlib.reload(activation).MultiheadAttention, q, k, v, mask)",
+        "import importlib\nimport torch.nn.modules.activation as activation\n@ATTEND@",
+        says="multi_head_attention_forward",
     ),
     "multi_head_attention_forward": _way(
         "return forward(F.multi_head_attention_forward, q, k, v, mask)", "@FORWARD@", says="multi_head"
@@ -195,23 +193,15 @@ BANS = {
         "@FORWARD@",
         says="multi_head",
     ),
-    "multi_head_attention_forward, loaded again": _way(
-        "return forward(importlib.reload(F).multi_head_attention_forward, q, k, v, mask)",
-        "import importlib\n@FORWARD@",
-        says="multi_head",
-    ),
-    "multi_head_attention_forward, imported again": _way(
-        "return forward(again.multi_head_attention_forward, q, k, v, mask)",
-        "import importlib, sys\ndel sys.modules['torch.nn.functional']\nagain = importlib.import_module('torch.nn.functional')\n@FORWARD@",
-        says="multi_head",
-    ),
     "a copy of a banned function": _way(
         "return forward(types.FunctionType(f.__code__, f.__globals__, 'mine', f.__defaults__), q, k, v, mask)",
         "import types\nf = F.multi_head_attention_forward\n@FORWARD@",
         says="multi_head",
     ),
     "TransformerEncoderLayer": _way(
-        "layer = torch.nn.TransformerEncoderLayer(q.shape[-1], 1)\nreturn layer(q)", says="MultiheadAttention"
+        "return torch.nn.TransformerEncoderLayer(v.shape[-1], 1, 8, batch_first=True).to(v.dtype)(v)",
+        says="MultiheadAttention",
+        shows="test_shape",
     ),
     "the library undone": _way(
         """
@@ -262,7 +252,9 @@ def forward(function, q, k, v, mask):
     return y.transpose(0, 1)[..., : v.shape[-1]]
 """
 BANS = {
-    name: Hostile(one.source.replace("@ATTEND@", _ATTEND).replace("@FORWARD@", _FORWARD), one.earns, one.says)
+    name: Hostile(
+        one.source.replace("@ATTEND@", _ATTEND).replace("@FORWARD@", _FORWARD), one.earns, one.says, shows=one.shows
+    )
     for name, one in BANS.items()
 }
 # The last entry calls what is forbidden and does not use it: a right answer, and no harm.

@@ -52,6 +52,7 @@ class Hostile:
     needs_confinement: bool = False
     hangs: bool = False
     whole: bool = False
+    shows: str = "test_values"  # of a banned way: the check that passes where nothing is banned
 
 
 def in_call(body: str, before: str = "", result: str = ZEROS) -> str:
