@@ -167,7 +167,6 @@ def test_temperature(candidate):
         "Noise has the shape of logits, not that of one slice: broadcasting would give all rows the same winner.",
         "噪声的形状与 logits 相同，而不是一个切片的形状：靠广播会让所有行的赢家都一样。",
     ),
-    points=2,
     rules=["slices"],
 )
 def test_slices_are_independent(candidate):
@@ -342,7 +341,6 @@ def test_large_logits(candidate, case, hard):
         "It is the softmax's, over tau: the noise is a constant. Does anything cut the graph?",
         "就是 softmax 的梯度再除以 tau：噪声是常数。有没有哪里切断了计算图？",
     ),
-    points=2,
     rules=["gradients"],
 )
 @given(

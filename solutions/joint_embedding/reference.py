@@ -11,13 +11,13 @@ class JointEmbedding(nn.Module):
     def __init__(self, text_dim: int, image_channels: int, embed_dim: int) -> None:
         super().__init__()
         self.cnn = nn.Sequential(
-            nn.Conv2d(image_channels, 16, kernel_size=3, padding=1),  # (B, 16, H, W)
+            nn.Conv2d(image_channels, 8, kernel_size=3, padding=1),  # (B, 8, H, W)
             nn.ReLU(),
-            nn.Conv2d(16, 32, kernel_size=3, stride=2, padding=1),  # (B, 32, ⌈H/2⌉, ⌈W/2⌉)
+            nn.Conv2d(8, 16, kernel_size=3, stride=2, padding=1),  # (B, 16, ⌈H/2⌉, ⌈W/2⌉)
             nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1),  # (B, 32, 1, 1) whatever H and W are
-            nn.Flatten(),  # (B, 32)
-            nn.Linear(32, embed_dim),
+            nn.AdaptiveAvgPool2d(1),  # (B, 16, 1, 1) whatever H and W are
+            nn.Flatten(),  # (B, 16)
+            nn.Linear(16, embed_dim),
         )
         hidden = 4 * embed_dim
         self.fusion = nn.Sequential(

@@ -90,7 +90,6 @@ def test_plain_softmax(candidate, reference, logits):
         "Below 1 the distribution gets sharper, above 1 flatter. Divide logits, not probabilities.",
         "小于 1 分布变尖，大于 1 分布变平。除的是 logits，不是概率。",
     ),
-    points=2,
     rules=["temperature"],
 )
 @given(logits=rows(least=2), temperature=TEMPERATURES, examples=16)
@@ -104,7 +103,6 @@ def test_temperature(candidate, reference, logits, temperature):
         "x / 0 is no limit that softmax survives. Take the arg-max: one exact 1, the rest exact 0.",
         "x / 0 之后 softmax 就不成立了。直接取 arg-max：一个精确的 1，其余是精确的 0。",
     ),
-    points=2,
     rules=["greedy"],
 )
 @given(
@@ -171,7 +169,6 @@ def test_top_p(candidate, reference, case):
         "The most likely token always stays. At top_p = 1 rounding of the cumulative sum must not drop rare tokens.",
         "最可能的 token 总要留下。top_p = 1 时，不能因为累加的舍入误差丢掉稀有 token。",
     ),
-    points=2,
     rules=["crossing", "keep_all"],
 )
 @given(logits=rows(), tiny=st.sampled_from((1e-6, 0.01, 1e-12)), examples=10)
@@ -267,7 +264,6 @@ def test_dtype(candidate, reference, case):
         "exp(100) is already inf in float32; softmax takes care of it. Is what you fill in low enough, below -1e4?",
         "float32 里 exp(100) 已经是 inf，用 softmax 就不会溢出。你填的值够小吗，比 -1e4 更小吗？",
     ),
-    points=2,
     rules=["large"],
 )
 @given(logits=rows(least=3), shift=st.sampled_from((1e4, -1e4)), top_k=st.sampled_from((None, 2)), examples=12)
