@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -56,6 +57,7 @@ class World:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=hear_interrupts,
         )
 
     def status(self) -> dict[str, object] | None:
@@ -104,6 +106,11 @@ class World:
         return subprocess.run(
             [PRACTICE, "daemon", word], env=self.environment, capture_output=True, text=True, timeout=60
         )
+
+
+def hear_interrupts() -> None:
+    """A shell starts its background jobs deaf to Ctrl-C, and that is inherited: a user's command is not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(look: Callable[[], int]) -> int:
