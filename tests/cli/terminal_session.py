@@ -6,8 +6,8 @@ import fcntl
 import os
 import pty
 import re
-import signal
 import select
+import signal
 import struct
 import subprocess
 import termios
