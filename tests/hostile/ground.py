@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,8 +17,9 @@ from grader.exam.link import Submitted
 from grader.exam.supply import Supply
 from grader.verdict import Verdict
 
-BRIEF = ("test_shape", "test_values", "test_padding", "test_gradients", "test_inputs_unchanged")
-BRIEFEST = ("test_shape", "test_values", "test_gradients")
+_CACHES = shutil.ignore_patterns("__pycache__")
+BRIEF = ("test_shape", "test_values", "test_gradients", "test_inputs_unchanged")
+BRIEFEST = ("test_shape", "test_values")
 GOOD = f"{RIGHT}\n{SIGNATURE}    return honest(x, w_q, w_k, w_v, causal=causal, key_padding_mask=key_padding_mask)\n"
 
 
@@ -37,24 +36,34 @@ class Ground:
 
     @classmethod
     def lay(cls, supply: Supply, folder: Path) -> Ground:
-        exercise = Catalogue([builtin_root()]).get("self_attention")
-        limits = replace(exercise.limits, call_seconds=0.5, memory_mb=256)
+        content = folder / "content"  # a copy: what changes in it was changed by a submission
+        for half in ("exercises", "solutions"):
+            shutil.copytree(builtin_root() / half / "self_attention", content / half / "self_attention", ignore=_CACHES)
+        exercise = Catalogue([content]).get("self_attention")
+        limits = replace(exercise.limits, call_seconds=0.25, memory_mb=256)
         scratch = folder / "scratch"
         scratch.mkdir()
         scratch.chmod(0o777)
-        for name in ("keep", "keep-0"):
-            (scratch / name).write_text("kept")
-            (scratch / name).chmod(0o666)
+        tidy(scratch)
         return cls(supply, exercise, replace(exercise, limits=limits), replace(exercise, bans=()), scratch)
 
     def source_of(self, entry: Hostile) -> str:
-        root = builtin_root()
-        found = entry.source.replace("@SOLUTIONS@", str(root / "solutions")).replace("@SCRATCH@", str(self.scratch))
-        return found.replace("@EXERCISES@", str(root / "exercises")).replace("@EXAMINER@", str(os.getpid()))
+        """With its placeholders filled in."""
+        places = {
+            "@SOLUTIONS@": self.exercise.private.parent,
+            "@EXERCISES@": self.exercise.public.parent,
+            "@KIT@": builtin_root(),
+            "@SCRATCH@": self.scratch,
+            "@EXAMINER@": os.getpid(),
+        }
+        source = entry.source
+        for name, place in places.items():
+            source = source.replace(name, str(place))
+        return source
 
     def verdict(self, entry: Hostile) -> Verdict:
         """The entry's verdict, as an examiner writes it."""
-        only: Sequence[str] | None = BRIEFEST if entry.hangs else BRIEF
+        only = entry.only or (BRIEFEST if entry.hangs else BRIEF)
         exercise = self.short if entry.hangs else self.exercise
         submitted = Submitted(self.source_of(entry), "attempt.py")
         if entry.whole:
@@ -63,8 +72,8 @@ class Ground:
 
     def good(self) -> Verdict:
         """The verdict on a right answer."""
-        only = ("test_values", "test_gradients")
-        return examine(self.exercise, Submitted(GOOD, "attempt.py"), self.supply, only=only, diagnosis=False)
+        submitted = Submitted(GOOD, "attempt.py")
+        return examine(self.exercise, submitted, self.supply, only=["test_values"], diagnosis=False)
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ class Traces:
     processes: frozenset[int]
     nursery_descriptors: int
     own_descriptors: int
-    files: tuple[tuple[str, str], ...]
+    files: tuple[object, ...]
     shared_memory: frozenset[str]
     torch: tuple[object, ...]
 
@@ -96,7 +105,7 @@ class Traces:
         """As taken once the dead are buried, for which the nursery needs a moment."""
         deadline = time.monotonic() + 10
         while (now := cls.take(ground)) != ground.clean and time.monotonic() < deadline:
-            time.sleep(0.01)
+            time.sleep(0.005)
         return now
 
 
@@ -106,7 +115,8 @@ def descendants(pid: int) -> list[int]:
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
-                parent = int(Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()[1])
+                with open(f"/proc/{entry}/stat", "rb") as file:
+                    parent = int(file.read().rpartition(b")")[2].split()[1])
             except (OSError, IndexError):
                 continue
             children.setdefault(parent, []).append(int(entry))
@@ -125,15 +135,14 @@ def _descriptors(pid: int) -> int:
         return -1
 
 
-def _files(ground: Ground) -> tuple[tuple[str, str], ...]:
-    exercise = ground.exercise
-    roots = (ground.scratch, exercise.public, exercise.private)
-    paths = sorted(
-        path for root in roots for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    )
-    return tuple(
-        (str(path), f"{path.stat().st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}") for path in paths
-    )
+def _files(ground: Ground) -> tuple[object, ...]:
+    found = []
+    for root in (ground.scratch, ground.exercise.public, ground.exercise.private):
+        for folder, _, names in os.walk(root):
+            for name in sorted(names):
+                seen = os.stat(f"{folder}/{name}")
+                found.append((folder, name, seen.st_mode, seen.st_size, seen.st_mtime_ns))
+    return tuple(found)
 
 
 def tidy(scratch: Path) -> None:

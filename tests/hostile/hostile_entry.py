@@ -1,7 +1,8 @@
 """What an entry of the table is, and the pieces that submissions are written with.
 
-Placeholders in a source: @SOLUTIONS@ and @EXERCISES@ the content's folders, @SCRATCH@ a folder that anyone may write to, @EXAMINER@ the process id of
-the examiner. A source that got what it was after raises `AssertionError("EVIDENCE ...")`: that text must never be in a verdict.
+Placeholders in a source: @SOLUTIONS@ and @EXERCISES@ the content's folders, @KIT@ the repository, @SCRATCH@ a folder
+that anyone may write to, @EXAMINER@ the process id of the examiner. A source that got what it was after raises
+`AssertionError("EVIDENCE ...")`: that text must never be in a verdict.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ NOTHING: frozenset[str] = frozenset()
 class Hostile:
     """One submission. `earns` are the checks that it passes on its merits; all others must fail.
 
-    `says` stands in the first failing check's message. `needs_confinement`: without it the source gets what it is after, which is shown first.
-    `hangs`: it is graded with short limits.
+    `says` stands in the first failing check's message. `needs_confinement`: without it the source gets what it is
+    after, which is shown first. `hangs`: graded with short limits; `whole`: by all checks, and diagnosed.
     """
 
     source: str
@@ -52,6 +53,7 @@ class Hostile:
     needs_confinement: bool = False
     hangs: bool = False
     whole: bool = False
+    only: tuple[str, ...] = ()  # the checks to grade it by, where the usual ones do not show it
     shows: str = "test_values"  # of a banned way: the check that passes where nothing is banned
 
 

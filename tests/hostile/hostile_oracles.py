@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from hostile_entry import EMPTY, NOTHING, SHAPE, UNCHANGED, Hostile, at_import, honest_but, in_call, returning
+from hostile_entry import EMPTY, NOTHING, SHAPE, Hostile, at_import, honest_but, in_call, returning
 
-_FIRST = frozenset({"test_shape", "test_values", "test_padding"})
+FORWARD = frozenset({"test_shape", "test_values", "test_inputs_unchanged"})
+GRADIENTS = frozenset({"test_gradients"})
 
 ORACLES = {
     "right for the first calls": Hostile(
         returning(
-            "right if count() <= 30 else right * 0",
+            "right if count() <= 12 else right * 0",
             "CALLS = []\ndef count():\n    CALLS.append(1)\n    return len(CALLS)",
         ),
-        earns=_FIRST | SHAPE | UNCHANGED,
+        earns=EMPTY | GRADIENTS,
     ),
     "right every other time": Hostile(
         returning(
@@ -22,10 +23,10 @@ ORACLES = {
         earns=SHAPE,
     ),
     "right at random": Hostile(
-        returning("right if random.random() < 0.7 else right + 1", "import random"), earns=SHAPE
+        returning("right if random.random() < 0.7 else right + 1", "import random"), earns=EMPTY | GRADIENTS
     ),
     "right by the clock": Hostile(
-        returning("right if time.perf_counter_ns() // 1000 % 3 else right + 1", "import time"), earns=SHAPE
+        returning("right if time.perf_counter_ns() // 1000 % 3 else right * 2", "import time"), earns=SHAPE
     ),
     "remembers its answers": Hostile(
         returning(
@@ -36,14 +37,14 @@ ORACLES = {
     ),
     "right only where gradients are not wanted": Hostile(
         returning("right if not right.requires_grad else right.detach()"),
-        earns=frozenset({"test_shape", "test_values", "test_padding", "test_inputs_unchanged"}),
+        earns=FORWARD,
     ),
     "a counter in a default argument": Hostile(
-        returning("right * (1 if len(SEEN) < 10 else 2) if SEEN.append(1) is None else right", "SEEN = []"), earns=SHAPE
+        returning("right * (1 if len(SEEN) < 10 else 2) if SEEN.append(1) is None else right", "SEEN = []"), earns=EMPTY
     ),
-    "right for small inputs": Hostile(returning("right if x.numel() <= 4 else right + 1"), earns=EMPTY),
+    "right for small inputs": Hostile(returning("right if x.numel() <= 4 else right * 2"), earns=EMPTY),
     "right in the pattern that failures shrink to": Hostile(
-        returning("right if x.flatten()[0] in (0.5, 0.0) else right + 1"), earns=EMPTY
+        returning("right if x.flatten()[0] in (0.5, 0.0) else right * 2"), earns=EMPTY
     ),
     "another answer after a restart": Hostile(
         honest_but(

@@ -6,6 +6,8 @@ from hostile_entry import EMPTY, SIGNATURE, Hostile, at_import, in_call, probing
 
 READING = {
     "opens the reference": probing("got = open('@SOLUTIONS@/self_attention/reference.py').read(40)"),
+    "opens the kit's own reference": probing("got = open('@KIT@/solutions/self_attention/reference.py').read(40)"),
+    "lists the repository": probing("got = os.listdir('@KIT@')", "import os"),
     "becomes the reference": Hostile(
         "exec(open('@SOLUTIONS@/self_attention/reference.py').read())\n", needs_confinement=True, says="PermissionError"
     ),

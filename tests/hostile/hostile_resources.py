@@ -34,8 +34,9 @@ RESOURCES = {
         "    @staticmethod\n    def forward(ctx, y):\n        return y.clone()\n"
         "    @staticmethod\n    def backward(ctx, grad):\n        while True: pass\n"
         f"{SIGNATURE}    return Endless.apply(honest(x, w_q, w_k, w_v, causal=causal, key_padding_mask=key_padding_mask))\n",
-        earns=frozenset({"test_shape", "test_values", "test_padding", "test_inputs_unchanged"}),
+        earns=frozenset({"test_shape", "test_values", "test_inputs_unchanged"}),
         hangs=True,
+        only=("test_gradients",),
     ),
     "a text that never ends": Hostile(
         in_call("raise Slow", "class Slow(Exception):\n    def __str__(self):\n        while True:\n            pass"),
@@ -43,19 +44,21 @@ RESOURCES = {
     ),
     "100 GB of bytes": Hostile(in_call("bytearray(100 << 30)"), says="memory"),
     "100 GB of tensor": Hostile(in_call("torch.zeros(100 << 28)"), says="memory"),
-    "memory bit by bit": Hostile(in_call("held = []\nwhile True:\n    held.append(bytearray(8 << 20))"), says="memory"),
+    "memory bit by bit": Hostile(
+        in_call("held = []\nwhile True:\n    held.append(bytearray(64 << 20))"), says="memory"
+    ),
     "memory kept from call to call": Hostile(
-        honest_but("HELD.append(torch.ones(40 << 18))", "HELD = []"), earns=SHAPE, says="memory"
+        honest_but("HELD.append(torch.ones(80 << 18))", "HELD = []"), earns=SHAPE, says="memory"
     ),
     "deep recursion": Hostile(in_call("def deep():\n    return deep()\ndeep()"), says="RecursionError"),
     "recursion without a limit": Hostile(
-        in_call("import sys\nsys.setrecursionlimit(1 << 30)\ndef deep():\n    return deep()\ndeep()")
+        in_call("import sys\nsys.setrecursionlimit(1 << 30)\ndef deep():\n    return deep()\ndeep()"), hangs=True
     ),
-    "recursion in C": Hostile(in_call("deep = []\nfor _ in range(1_000_000):\n    deep = [deep]\nrepr(deep)")),
+    "recursion in C": Hostile(in_call("deep = []\nfor _ in range(100_000):\n    deep = [deep]\nrepr(deep)")),
     "a huge print": Hostile(in_call("print('x' * 50_000_000)"), earns=EMPTY),
-    "a million prints": Hostile(in_call("for line in range(200_000):\n    print(line)"), earns=EMPTY),
+    "many prints": Hostile(in_call("for line in range(20_000):\n    print(line)"), earns=EMPTY),
     "bytes to standard output": Hostile(
-        in_call("import os\nfor _ in range(1000):\n    os.write(1, b'x' * 65536)"), earns=EMPTY
+        in_call("import os\nfor _ in range(100):\n    os.write(1, b'x' * 65536)"), earns=EMPTY
     ),
     "source of brackets": Hostile("x = " + "(" * 5000 + ")" * 5000 + "\n"),
     "source of blocks": Hostile(

@@ -20,7 +20,6 @@ VALUES = {
     "a subclass that agrees with everything": Hostile(
         in_call("", _LIAR, "torch.zeros(*x.shape[:2], w_v.shape[1], dtype=x.dtype).as_subclass(Liar)"),
         earns=EMPTY,
-        whole=True,
     ),
     "a subclass made by __class__": Hostile(
         in_call("y = torch.zeros(*x.shape[:2], w_v.shape[1], dtype=x.dtype)\ny.__class__ = Liar", _LIAR, "y"),
@@ -138,9 +137,9 @@ VALUES = {
                     return torch.full_like(grad, float("nan"))
             """,
         ),
-        earns=frozenset({"test_shape", "test_values", "test_padding", "test_inputs_unchanged"}),
+        earns=frozenset({"test_shape", "test_values", "test_inputs_unchanged"}),
     ),
-    "an exception with an endless message": Hostile(in_call("raise ValueError('x' * 100_000_000)"), says="ValueError"),
+    "an exception with an endless message": Hostile(in_call("raise ValueError('x' * 10_000_000)"), says="ValueError"),
     "an exception that speaks to terminals": Hostile(
         in_call("raise ValueError('\\x1b[2J\\x1b]0;owned\\x07 \\ud800 passed')"), says="ValueError"
     ),

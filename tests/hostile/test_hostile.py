@@ -43,6 +43,7 @@ FAMILIES = {
 TABLE = {f"{family}: {name}": entry for family, entries in FAMILIES.items() for name, entry in entries.items()}
 CONFINED = {name: entry for name, entry in TABLE.items() if entry.needs_confinement}
 LONGEST_TEXT = 3000
+torch.set_num_threads(1)  # before the first operation: as in an examiner
 
 
 @pytest.fixture(scope="module")
