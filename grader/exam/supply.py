@@ -17,7 +17,7 @@ from grader.errors import GraderFault, Text
 from grader.wire import Channel
 
 START_SECONDS = 60.0
-END_SECONDS = 2.0  # from a closed socket to the news of the death
+END_SECONDS = 1.0  # from a closed socket to the news of the death
 
 
 class Supply:

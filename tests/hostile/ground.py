@@ -13,14 +13,20 @@ from hostile_entry import RIGHT, SIGNATURE, Hostile
 
 from grader.content import Catalogue, Exercise, builtin_root
 from grader.exam.examine import examine
-from grader.exam.link import Submitted
+from grader.exam.link import Link, Submitted
+from grader.exam.remote import RemoteCandidate
 from grader.exam.supply import Supply
 from grader.verdict import Verdict
 
 _CACHES = shutil.ignore_patterns("__pycache__")
-BRIEF = ("test_shape", "test_values", "test_gradients", "test_inputs_unchanged")
+BRIEF = ("test_values", "test_gradients", "test_inputs_unchanged")
 BRIEFEST = ("test_shape", "test_values")
 GOOD = f"{RIGHT}\n{SIGNATURE}    return honest(x, w_q, w_k, w_v, causal=causal, key_padding_mask=key_padding_mask)\n"
+
+# A question, and its answer worked out here.
+_X = torch.tensor([[[0.5, -1.0], [2.0, 1.0]]])
+QUESTION = (_X, torch.eye(2), torch.eye(2), torch.eye(2))
+ANSWER = (_X @ _X.mT / 2**0.5).softmax(-1) @ _X
 
 
 @dataclass
@@ -71,9 +77,19 @@ class Ground:
         return examine(exercise, submitted, self.supply, only=only, diagnosis=False)
 
     def good(self) -> Verdict:
-        """The verdict on a right answer."""
-        submitted = Submitted(GOOD, "attempt.py")
-        return examine(self.exercise, submitted, self.supply, only=["test_values"], diagnosis=False)
+        """The whole verdict on a right answer."""
+        return examine(self.exercise, Submitted(GOOD, "attempt.py"), self.supply, diagnosis=False)
+
+    def answers(self, source: str = GOOD) -> torch.Tensor:
+        """What a submission's own worker says to one question, without an examiner."""
+        link = Link(self.supply, self.exercise, Submitted(source, "attempt.py"))
+        candidate = RemoteCandidate(link)
+        try:
+            link.start()
+            answer: torch.Tensor = candidate.self_attention(*QUESTION)
+            return answer
+        finally:
+            link.close()
 
 
 @dataclass(frozen=True)
@@ -115,8 +131,7 @@ def descendants(pid: int) -> list[int]:
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
-                with open(f"/proc/{entry}/stat", "rb") as file:
-                    parent = int(file.read().rpartition(b")")[2].split()[1])
+                parent = int(Path("/proc", entry, "stat").read_bytes().rpartition(b")")[2].split()[1])
             except (OSError, IndexError):
                 continue
             children.setdefault(parent, []).append(int(entry))
@@ -140,7 +155,7 @@ def _files(ground: Ground) -> tuple[object, ...]:
     for root in (ground.scratch, ground.exercise.public, ground.exercise.private):
         for folder, _, names in os.walk(root):
             for name in sorted(names):
-                seen = os.stat(f"{folder}/{name}")
+                seen = Path(folder, name).stat()
                 found.append((folder, name, seen.st_mode, seen.st_size, seen.st_mtime_ns))
     return tuple(found)
 

@@ -45,7 +45,7 @@ RESOURCES = {
     "100 GB of bytes": Hostile(in_call("bytearray(100 << 30)"), says="memory"),
     "100 GB of tensor": Hostile(in_call("torch.zeros(100 << 28)"), says="memory"),
     "memory bit by bit": Hostile(
-        in_call("held = []\nwhile True:\n    held.append(bytearray(64 << 20))"), says="memory"
+        in_call("held = []\nwhile True:\n    held.append(bytearray(256 << 20))"), says="memory"
     ),
     "memory kept from call to call": Hostile(
         honest_but("HELD.append(torch.ones(80 << 18))", "HELD = []"), earns=SHAPE, says="memory"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from ground import Ground, Traces, tidy
+from ground import ANSWER, Ground, Traces, tidy
 from hostile_bans import BANS, HARMLESS
 from hostile_entry import EVIDENCE, Hostile
 from hostile_exits import EXITS
@@ -23,8 +23,7 @@ from grader.content import builtin_root
 from grader.errors import Text
 from grader.exam.examine import examine
 from grader.exam.failures import CandidateRaised, WorkerLost
-from grader.exam.link import Link, LoadFailure, Submitted
-from grader.exam.remote import RemoteCandidate
+from grader.exam.link import LoadFailure, Submitted
 from grader.exam.supply import Supply
 from grader.verdict import Verdict
 
@@ -95,7 +94,15 @@ def test_it_gains_nothing_and_leaves_nothing_behind(name: str, ground: Ground) -
         assert len(text) < LONGEST_TEXT or text in {check.output for check in verdict.checks}
         assert all(character == "\n" or character.isprintable() for character in text), "fit for a terminal"
     assert Traces.settled(ground) == ground.clean
-    assert ground.good().passed, "the next one is graded as ever"
+    torch.testing.assert_close(ground.answers(), ANSWER, msg="the next one finds all as ever")
+
+
+def test_after_all_of_them_a_right_answer_is_graded_as_ever(ground: Ground) -> None:
+    for entry in (TABLE["exits: os._exit(0) in a call"], TABLE["resources: 100 GB of bytes"]):
+        ground.verdict(entry)
+    verdict = ground.good()
+    assert verdict.passed
+    assert verdict.points == verdict.max_points
 
 
 @pytest.mark.parametrize("name", HARMLESS)
@@ -106,22 +113,15 @@ def test_what_looks_like_an_attack_and_is_a_right_answer_passes(name: str, groun
 @pytest.mark.parametrize("name", CONFINED)
 def test_what_confinement_stops_works_without_it(name: str, unconfined: Ground) -> None:
     """Else that it is stopped would prove nothing."""
-    submitted = Submitted(unconfined.source_of(CONFINED[name]), "attempt.py")
-    link = Link(unconfined.supply, unconfined.exercise, submitted)
-    candidate = RemoteCandidate(link)
-    x, w = torch.tensor([[[0.5, -1.0], [2.0, 1.0]]]), torch.eye(2)
     try:
-        link.start()
-        y = candidate.self_attention(x, w, w, w)
+        answer = unconfined.answers(unconfined.source_of(CONFINED[name]))
     except CandidateRaised as error:
         assert EVIDENCE in error.said, error.said
     except (WorkerLost, LoadFailure) as error:
         pytest.fail(error.text.en)
-    else:  # the reference itself
-        weights = (x @ x.mT / 2**0.5).softmax(-1)
-        torch.testing.assert_close(y, weights @ x)
+    else:  # it has become the reference
+        torch.testing.assert_close(answer, ANSWER)
     finally:
-        link.close()
         tidy(unconfined.scratch)
 
 
