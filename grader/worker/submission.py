@@ -19,7 +19,8 @@ class Submission:
         self.filename = filename
         self.lines = source.splitlines()
         self.source = source
-        self.module = ModuleType(name)
+        # A file may be called torch.py, and yet import torch.
+        self.module = ModuleType("submission" if name in sys.modules else name)
         self.module.__file__ = filename
 
     def run(self) -> None:
