@@ -119,6 +119,8 @@ class Worker:
                 heard = _heard(self.leash)
             except TimeoutError:
                 break
+            except ConnectionResetError:
+                continue  # it closed the leash with a question of ours unread; what it had said before comes next
             except OSError as error:
                 raise _no_nursery() from error
             if "status" in heard:

@@ -63,7 +63,6 @@ class TestSubmission:
         [
             "def scale(x, *, factor=2.0): ...",
             "def scale(x, factor=2.0): ...",
-            "def scale(x, factor): ...",
             "def scale(*arguments, **named): ...",
             "def scale(x, more=1, *, factor=1.0, other=None): ...",
             "scale = lambda x, factor=1: x",
@@ -82,6 +81,7 @@ class TestSubmission:
             ("scale = 5", "not callable"),
             ("scale = None", "not callable"),
             ("def scale(x): ...", "signature"),
+            ("def scale(x, factor): ...", "signature"),  # it has a default: calls may leave it out
             ("def scale(): ...", "signature"),
             ("def scale(x, k): ...", "signature"),
             ("def scale(x, y, *, factor=1): ...", "signature"),

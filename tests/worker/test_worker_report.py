@@ -1,4 +1,4 @@
-"""A candidate's exception as plain text: what is told, and that nothing of the exception's own code is run but its text."""
+"""A candidate's exception as plain text: what is told, and that of the exception's own code its text alone is run."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_missing_package_is_named_and_an_invented_one_is_not() -> None:
     "source",
     [
         "raise BannedOperation('torch.sum')",
-        "try:\n    raise BannedOperation('torch.sum')\nexcept Exception as error:\n    raise RuntimeError('x') from error",
+        "try:\n    raise BannedOperation('torch.sum')\nexcept Exception as e:\n    raise RuntimeError('x') from e",
         "try:\n    raise BannedOperation('torch.sum')\nexcept Exception:\n    raise RuntimeError('x')",
         "raise RuntimeError('in TorchScript: BannedOperation: torch.sum is not allowed in this exercise')",
     ],
@@ -77,12 +77,11 @@ class Meta(type):
     @property
     def __name__(cls):
         raise SystemExit("ran")
-    __qualname__ = __module__ = __name__
+    __module__ = __dict__ = __name__
     def mro(cls):
         return [cls, ValueError, Exception, BaseException, object]
-    def __subclasscheck__(cls, other):
+    def __instancecheck__(cls, other):
         raise SystemExit("ran")
-    __instancecheck__ = __subclasscheck__
     def __eq__(cls, other):
         raise SystemExit("ran")
     __hash__ = type.__hash__
