@@ -37,11 +37,25 @@ class Log:
     calls: list[Call] = field(default_factory=list)
     drawn: dict[str, Any] = field(default_factory=dict)
     output: list[str] = field(default_factory=list)
+    failed: tuple[Exception, list[Call], dict[str, Any], list[str]] | None = None
 
     def begin(self, drawn: dict[str, Any]) -> None:
         self.calls.clear()
         self.output.clear()
         self.drawn = drawn
+
+    def keep(self, failure: Exception) -> None:
+        """This example has failed: the last that did is the smallest so far."""
+        self.failed = failure, list(self.calls), self.drawn, list(self.output)
+
+    def recall(self) -> Exception | None:
+        """Back to the last example that failed: its failure, None where none did."""
+        if self.failed is None:
+            return None
+        failure, calls, self.drawn, output = self.failed
+        self.calls[:] = calls
+        self.output[:] = output
+        return failure
 
 
 def name_paths(paths: list[str], signature_names: list[str]) -> tuple[str, ...]:

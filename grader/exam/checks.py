@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import strategies as st
 
 from grader.errors import Text
+from grader.exam.failures import CandidateRaised, CheckFailure, TooSlow
 
 Test = Callable[..., None]
 
@@ -63,7 +64,11 @@ def given(*, examples: int = 50, **strategies: st.SearchStrategy[Any]) -> Callab
 
             def example(*, candidate: Any, **arguments: Any) -> None:
                 candidate.log.begin({name: arguments[name] for name in strategies})
-                test(candidate=candidate, **arguments)
+                try:
+                    test(candidate=candidate, **arguments)
+                except (CheckFailure, CandidateRaised) as failure:
+                    candidate.log.keep(failure)
+                    raise
 
             # Hypothesis reads the signature.
             example.__name__, example.__qualname__, example.__module__ = (
@@ -79,7 +84,16 @@ def given(*, examples: int = 50, **strategies: st.SearchStrategy[Any]) -> Callab
             return under
 
         def run(**fixtures: Any) -> None:
-            prepared(_QUICK if _quick.get() else _WHOLE, _seed.get())(**fixtures)
+            log = fixtures["candidate"].log
+            log.failed = None
+            try:
+                prepared(_QUICK if _quick.get() else _WHOLE, _seed.get())(**fixtures)
+            except TooSlow:
+                # Making it smaller took the time: what was found counts, as small as it has become.
+                failure = log.recall()
+                if failure is None:
+                    raise
+                raise failure from None
 
         run.__name__, run.__qualname__, run.__module__, run.__doc__ = (
             test.__name__,

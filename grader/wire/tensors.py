@@ -189,7 +189,7 @@ class _Layout:
 
 
 # The same few layouts come in call after call.
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256, typed=True)
 def _layout(name: object, flags: object, *numbers: object) -> _Layout:
     kind = BY_NAME.get(name) if type(name) is str else None
     if kind is None or type(flags) is not int or not 0 <= flags <= ALL_FLAGS:

@@ -301,6 +301,14 @@ def test_what_is_wrong_is_said(content, message):
         assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("size", [1.0, True])
+def test_a_size_that_equals_one_seen_before_is_looked_at_by_its_type(size):
+    """1 == 1.0 == True, and the layouts that were seen are kept."""
+    receive_bytes(tensor_frame("float32", 0, 1))
+    with pytest.raises(WireError, match="out of range"):
+        receive_bytes(tensor_frame("float32", 0, size))
+
+
 def test_a_bool_of_any_byte_arrives_as_true_or_false():
     message, _ = receive_bytes(tensor_frame("bool", 0, 4, body=bytes([0, 1, 2, 255]) + bytes(60)))
     assert message["x"].view(torch.uint8).tolist() == [0, 1, 1, 1]
