@@ -1,0 +1,24 @@
+"""Grading of free text against a rubric, without a model: points covered, with the words that showed it, and what is wrong.
+
+`grade(question, rubric, concepts, answer)` is the whole interface; it reads no file and keeps nothing. Light: no torch.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grader.answers.grade import Grade, PointGrade, Wrong
+    from grader.answers.grading import grade
+else:
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        module = {"grade": "grading", "Grade": "grade", "PointGrade": "grade", "Wrong": "grade"}.get(name)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(f"{__name__}.{module}"), name)
+        globals()[name] = found
+        return found
+
+
+__all__ = ["Grade", "PointGrade", "Wrong", "grade"]

@@ -1,0 +1,86 @@
+"""Forms of a rubric found in a text: short sequences of stems or characters, some with a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from grader.answers.words import Words, stems
+
+GAP = 5  # words or characters that '..' passes over at most
+_GAP_MARK = ".."
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The words from `first` to `last`, both of them in."""
+
+    first: int
+    last: int
+
+    @property
+    def places(self) -> range:
+        return range(self.first, self.last + 1)
+
+    def inside(self, other: Span) -> bool:
+        return other.first <= self.first and self.last <= other.last and self != other
+
+
+class Finder:
+    """Finds the forms of each term, in one pass over a text.
+
+    `terms`: a term's name -> its forms.
+    """
+
+    def __init__(self, terms: Mapping[str, Iterable[str]]) -> None:
+        self._by_first: dict[str, list[tuple[tuple[str | None, ...], str]]] = {}
+        self.vocabulary: set[str] = set()
+        for term, forms in terms.items():
+            for form in forms:
+                parts = _compiled(form)
+                if parts:
+                    assert parts[0] is not None
+                    self._by_first.setdefault(parts[0], []).append((parts, term))
+                    self.vocabulary.update(part for part in parts if part is not None)
+
+    def find(self, words: Words) -> dict[str, list[Span]]:
+        """The spans of each term that was found at all."""
+        found: dict[str, list[Span]] = {}
+        listed = [word.stem for word in words.words]
+        sentences = [word.sentence for word in words.words]
+        for place, word in enumerate(listed):
+            for parts, term in self._by_first.get(word, ()):
+                last = _match(parts, 1, listed, sentences, place + 1)
+                if last is not None:
+                    found.setdefault(term, []).append(Span(place, last))
+        return found
+
+
+def _compiled(form: str) -> tuple[str | None, ...]:
+    parts: list[str | None] = []
+    for index, piece in enumerate(form.split(_GAP_MARK)):
+        part = stems(piece)
+        if index and parts and part:
+            parts.append(None)
+        parts.extend(part)
+    return tuple(parts)
+
+
+def _match(parts: tuple[str | None, ...], index: int, words: list[str], sentences: list[int], place: int) -> int | None:
+    """The place of the last word, where parts[index:] stand from `place` on."""
+    if index == len(parts):
+        return place - 1
+    if place > len(words):
+        return None
+    part = parts[index]
+    if part is not None:
+        if place < len(words) and words[place] == part:
+            return _match(parts, index + 1, words, sentences, place + 1)
+        return None
+    for start in range(place, min(len(words), place + GAP + 1)):
+        if sentences[start] != sentences[place - 1]:
+            return None
+        last = _match(parts, index + 1, words, sentences, start)
+        if last is not None:
+            return last
+    return None

@@ -1,0 +1,103 @@
+"""An answer -> its grade."""
+
+from __future__ import annotations
+
+from grader.answers import filters
+from grader.answers.grade import ADEQUATE, Flag, Grade, PointGrade, Wrong, outcome
+from grader.answers.matching import Compiled, Match, Reading
+from grader.answers.words import Words, read
+from grader.content.question import Concept, Point, Question, Rubric, Status
+from grader.errors import Language
+
+VALUES: dict[Status, float] = {"covered": 1.0, "partial": 0.5, "missing": 0.0, "contradicted": 0.0}
+PARTLY = 0.66  # of a line's groups, or of a phrasing's weight against what counts as said
+TAKEN_OFF = 0.15  # for each wrong statement
+AT_MOST_WITH_WRONG = 0.55
+
+
+def grade(question: Question, rubric: Rubric, concepts: dict[str, Concept], answer: str) -> Grade:
+    """Grade an answer to a question by its rubric. Never raises for what an answer holds."""
+    return grade_compiled(question, Compiled(rubric, concepts), answer)
+
+
+def grade_compiled(question: Question, compiled: Compiled, answer: str) -> Grade:
+    """As `grade`, with the rubric made ready before."""
+    words = read(answer[: filters.MAX_CHARACTERS])
+    flags = filters.flags(question, answer, words)
+    if not flags:
+        lists = filters.keyword_lists(words)
+        if lists and len(lists) == len(words.sentences):
+            flags = ("keyword_list",)
+    if flags:
+        return _nothing(question, compiled.rubric, _language(words), flags)
+    reading = compiled.reading(words, lists)
+    points = [_point(point, reading, words) for point in compiled.rubric.points]
+    wrong = _wrong(compiled.rubric, reading, words, points)
+    for index, (point, graded) in enumerate(zip(compiled.rubric.points, points, strict=True)):
+        overturned = any(point.id in each.contradicts for each, _ in wrong)
+        if overturned and graded.status in ("missing", "partial"):
+            points[index] = _as(graded, "contradicted", graded.evidence)
+    statements = [statement for _, statement in wrong]
+    statements += [
+        Wrong(graded.evidence, "", graded.text)
+        for graded in points
+        if graded.status == "contradicted" and not any(graded.id in each.contradicts for each, _ in wrong)
+    ]
+    score = _score(points, len(statements))
+    found: tuple[Flag, ...] = ()
+    if not statements and all(point.status == "missing" for point in points):
+        found = ("off_topic",)
+    return Grade(question.id, _language(words), score, outcome(score), tuple(points), tuple(statements), found)
+
+
+def _nothing(question: Question, rubric: Rubric, language: Language, flags: tuple[Flag, ...]) -> Grade:
+    points = tuple(_graded(point, "missing", "") for point in rubric.points)
+    return Grade(question.id, language, 0.0, "inadequate", points, (), flags)
+
+
+def _point(point: Point, reading: Reading, words: Words) -> PointGrade:
+    said, denied = reading.point(point)
+    if said and said.share >= 1:
+        return _graded(point, "covered", _quote(words, said))
+    if denied and denied.share >= 1:
+        return _graded(point, "contradicted", _quote(words, denied))
+    if said and said.share >= PARTLY:
+        return _graded(point, "partial", _quote(words, said))
+    return _graded(point, "missing", "")
+
+
+def _wrong(rubric: Rubric, reading: Reading, words: Words, points: list[PointGrade]) -> list:  # type: ignore[type-arg]
+    found = []
+    for misconception in rubric.misconceptions:
+        match = reading.misconception(misconception)
+        if match:
+            found.append((misconception, Wrong(_quote(words, match), misconception.id, misconception.correction)))
+    return found
+
+
+def _score(points: list[PointGrade], wrong: int) -> float:
+    total = sum(point.weight for point in points)
+    score = sum(point.weight * VALUES[point.status] for point in points) / total
+    if all(point.status == "covered" for point in points if point.required):
+        score = max(score, ADEQUATE)
+    if wrong:
+        score = min(score, AT_MOST_WITH_WRONG) - TAKEN_OFF * (wrong - 1)
+        score = min(score, max(0.0, score))
+    return round(max(0.0, min(1.0, score)), 3)
+
+
+def _graded(point: Point, status: Status, evidence: str) -> PointGrade:
+    return PointGrade(point.id, point.text, point.weight, point.required, status, evidence, point.hint)
+
+
+def _as(graded: PointGrade, status: Status, evidence: str) -> PointGrade:
+    return PointGrade(graded.id, graded.text, graded.weight, graded.required, status, evidence, graded.hint)
+
+
+def _quote(words: Words, match: Match) -> str:
+    return words.quote(match.first, match.last)
+
+
+def _language(words: Words) -> Language:
+    chinese = sum(word.chinese for word in words.words)
+    return "zh" if chinese > len(words.words) / 3 else "en"

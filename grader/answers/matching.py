@@ -1,0 +1,267 @@
+"""A compiled rubric, and what of it an answer says: points by terms and phrasings, and misconceptions."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from grader.answers.forms import Finder, Span
+from grader.answers.polarity import Polarity, polarity
+from grader.answers.segments import content_words
+from grader.answers.words import Word, Words, read
+from grader.content.question import Concept, Misconception, Point, Rubric, Terms
+
+# How much of a phrasing must be there, by the weight of its words. Calibrated by bench/answers.py --calibrate on authors'
+# phrasings against those of other points, never on test answers.
+SAID = 0.68
+HALF_SAID = 0.5
+HEAD = 6  # words of a clause among which its subject is looked for (characters of Chinese: twice as many)
+
+Side = Literal["for", "against"]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How far a point is said: `share` from 0 to 1, on which side, and where."""
+
+    share: float
+    side: Side
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrasing:
+    weights: dict[str, float]
+    total: float
+    cues: int
+
+
+class Compiled:
+    """A rubric made ready to be matched. Reusable; holds nothing of an answer."""
+
+    def __init__(self, rubric: Rubric, concepts: dict[str, Concept]) -> None:
+        self.rubric = rubric
+        self._concepts = concepts
+        names = {form for terms in _all_terms(rubric) for group in terms for form in group}
+        names |= {form for forms in rubric.subjects.values() for form in forms}
+        forms: dict[str, tuple[str, ...]] = {}
+        for name in names:
+            if name.startswith("@"):
+                concept = concepts[name[1:]]
+                forms[name] = concept.forms
+                if concept.opposite:
+                    forms["@" + concept.opposite] = concepts[concept.opposite].forms
+            else:
+                forms[name] = (name,)
+        self._finder = Finder(forms)
+        texts = [text for point in rubric.points for each in point.phrasings.values() for text in each]
+        texts += [text for each in rubric.misconceptions for wordings in each.wordings.values() for text in wordings]
+        counted = Counter(word for text in texts for word in set(content_words(read(text))))
+        self._rarity = {word: math.log(1 + len(texts) / count) for word, count in counted.items()}
+        self._unseen = math.log(1 + len(texts))
+        self._points = {point.id: self._phrasings(point.phrasings.values()) for point in rubric.points}
+        self._wrong = {each.id: self._phrasings(each.wordings.values()) for each in rubric.misconceptions}
+
+    def _phrasings(self, texts: Iterable[tuple[str, ...]]) -> list[_Phrasing]:
+        found = []
+        for text in (text for each in texts for text in each):
+            words = read(text)
+            weights = {word: self._rarity[word] for word in set(content_words(words))}
+            cues = {cue for reached in polarity(words).cues for cue in reached}
+            found.append(_Phrasing(weights, sum(weights.values()), len(cues)))
+        return found
+
+    def reading(self, words: Words, dropped_sentences: set[int]) -> Reading:
+        """An answer read with this rubric."""
+        return Reading(self, words, dropped_sentences)
+
+    @property
+    def vocabulary(self) -> set[str]:
+        return self._finder.vocabulary | set(self._rarity)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An occurrence of a term: `side` says whether as it is meant."""
+
+    span: Span
+    side: Side
+
+
+class Reading:
+    """One answer under one rubric."""
+
+    def __init__(self, compiled: Compiled, words: Words, dropped_sentences: set[int]) -> None:
+        self._compiled = compiled
+        self._words = words
+        self._polarity: Polarity = polarity(words)
+        self._dropped = dropped_sentences
+        self._found = compiled._finder.find(words)
+        self._subjects = _subjects(words, compiled.rubric.subjects, self._found)
+        self._sentences = [
+            (number, first, last)
+            for number, (first, last) in enumerate(words.sentences)
+            if number not in dropped_sentences
+        ]
+        self._content = [
+            {name: place for name, place in content_words(words, first, last).items()}
+            for _, first, last in self._sentences
+        ]
+
+    def point(self, point: Point) -> tuple[Match | None, Match | None]:
+        """The best that is said for the point, and the best against it."""
+        matches = [match for terms in point.terms for match in self._lines(terms, point.about, wide=True)]
+        matches += self._said(self._compiled._points[point.id], point.about)
+        return _best(matches, "for"), _best(matches, "against")
+
+    def misconception(self, wrong: Misconception) -> Match | None:
+        """Where the answer says it, whole."""
+        matches = [match for terms in wrong.terms for match in self._lines(terms, wrong.about, wide=False)]
+        matches = [match for match in matches if match.share == 1]
+        matches += [match for match in self._said(self._compiled._wrong[wrong.id], wrong.about) if match.share > SAID]
+        return _best(matches, "for")
+
+    def _lines(self, terms: Terms, about: str | None, *, wide: bool) -> list[Match]:
+        """One line of terms in each sentence, and `wide` in each two that follow each other."""
+        groups = [self._group(group) for group in terms]
+        matches = []
+        windows = [(number, number) for number, _, _ in self._sentences]
+        if wide and len(terms) > 1:
+            windows += [
+                (a, b) for (a, _, _), (b, _, _) in zip(self._sentences, self._sentences[1:], strict=False) if b == a + 1
+            ]
+        for low, high in windows:
+            match = self._line(groups, about, low, high)
+            if match:
+                matches.append(match)
+        return matches
+
+    def _group(self, group: tuple[str, ...]) -> list[_Found]:
+        """Every occurrence of one of the group's terms, and of the opposites of its concepts."""
+        meant, other = [], []
+        for term in group:
+            meant += self._found.get(term, [])
+            if term.startswith("@") and (opposite := self._compiled._concepts[term[1:]].opposite):
+                other += self._found.get("@" + opposite, [])
+        found = []
+        for span in meant:
+            if not self._polarity.gone(span) and not any(span.inside(longer) for longer in other):
+                found.append(_Found(span, "against" if self._polarity.negated(span) else "for"))
+        for span in other:
+            # 'not larger' is neither 'smaller' nor its contrary
+            if (
+                not self._polarity.gone(span)
+                and not self._polarity.negated(span)
+                and not any(span.inside(longer) or span == longer for longer in meant)
+            ):
+                found.append(_Found(span, "against"))
+        return found
+
+    def _line(self, groups: list[list[_Found]], about: str | None, low: int, high: int) -> Match | None:
+        words = self._words.words
+        inside = [
+            [
+                found
+                for found in group
+                if low <= words[found.span.first].sentence <= high and self._is_about(found.span, about)
+            ]
+            for group in groups
+        ]
+        present = [group for group in inside if group]
+        if not present:
+            return None
+        positive = [[found for found in group if found.side == "for"] for group in inside]
+        if all(positive):
+            return _spread(positive, 1.0, "for")
+        if len(present) == len(groups) and low == high:
+            chosen = [yes or group for yes, group in zip(positive, inside, strict=True)]
+            if _together(chosen, words):
+                return _spread(chosen, 1.0, "against")
+        said = [group for group in positive if group]
+        return _spread(said, len(said) / len(groups), "for") if said else None
+
+    def _said(self, phrasings: list[_Phrasing], about: str | None) -> list[Match]:
+        """The phrasings in each sentence."""
+        matches = []
+        for (number, first, last), content in zip(self._sentences, self._content, strict=True):
+            for phrasing in phrasings:
+                shared = [content[word] for word in phrasing.weights if word in content]
+                if len(shared) < 2:
+                    continue
+                places = [
+                    place
+                    for place in shared
+                    if not self._polarity.dropped[place] and self._is_about(Span(place, place), about)
+                ]
+                share = (
+                    sum(
+                        phrasing.weights[word]
+                        for word in phrasing.weights
+                        if word in content and content[word] in places
+                    )
+                    / phrasing.total
+                )
+                if share < HALF_SAID:
+                    continue
+                cues = {cue for place in places for cue in self._polarity.cues[place]}
+                side: Side = "against" if len(cues) > phrasing.cues and (len(cues) - phrasing.cues) % 2 else "for"
+                matches.append(Match(min(share / SAID, 1.0) if share < SAID else 1.0, side, min(places), max(places)))
+        return matches
+
+    def _is_about(self, span: Span, about: str | None) -> bool:
+        subjects = self._subjects[span.first]
+        return about is None or not subjects or about in subjects
+
+
+def _subjects(words: Words, subjects: dict[str, tuple[str, ...]], found: dict[str, list[Span]]) -> list[frozenset[str]]:
+    """For each word the subjects that its clause is about: those named at its beginning, or else the last clause's."""
+    mentions: dict[int, set[str]] = {}
+    starts: dict[int, int] = {}
+    for place, word in enumerate(words.words):
+        starts.setdefault(word.clause, place)
+    for name, forms in subjects.items():
+        for form in forms:
+            for span in found.get(form, ()):
+                word = words.words[span.first]
+                reach = 2 * HEAD if word.chinese else HEAD
+                if span.first - starts[word.clause] < reach:
+                    mentions.setdefault(word.clause, set()).add(name)
+    current: frozenset[str] = frozenset()
+    result = []
+    for word in words.words:
+        if word.clause in mentions:
+            current = frozenset(mentions[word.clause])
+        result.append(current)
+    return result
+
+
+def _together(groups: list[list[_Found]], words: list[Word]) -> bool:
+    """Whether what is negated shares its clause with the others: else it may be about something else."""
+    clauses = [{words[found.span.first].clause for found in group} for group in groups]
+    return bool(frozenset.intersection(*(frozenset(each) for each in clauses)))
+
+
+def _spread(groups: list[list[_Found]], share: float, side: Side) -> Match:
+    """The occurrences that stand closest to the first group's first."""
+    anchor = groups[0][0].span.first
+    spans = [min((found.span for found in group), key=lambda span: abs(span.first - anchor)) for group in groups]
+    return Match(share, side, min(span.first for span in spans), max(span.last for span in spans))
+
+
+def _best(matches: Iterable[Match], side: Side) -> Match | None:
+    return max(
+        (match for match in matches if match.side == side),
+        key=lambda match: (match.share, match.first - match.last),
+        default=None,
+    )
+
+
+def _all_terms(rubric: Rubric) -> Iterable[Terms]:
+    for point in rubric.points:
+        yield from point.terms
+    for wrong in rubric.misconceptions:
+        yield from wrong.terms

@@ -1,0 +1,163 @@
+"""What is negated and what is only mentioned: scopes of 'not' and of 不, and contrasts such as 'unlike X' and 不是X而是Y.
+
+A negation reaches from its cue to the end of its clause. 'not only', 不仅 and their like negate nothing. What stands in a
+contrast is neither said nor denied: it is dropped before anything is compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from grader.answers.forms import Finder, Span
+from grader.answers.words import Words
+
+BETWEEN = 40  # characters from 不 to 而是 at most
+REACH = 14  # words that an English negation reaches at most
+
+# Longest first does not matter: a cue inside an exemption is none, and of nested cues the longest counts.
+_EXEMPT = """
+not only | not just | not merely | not simply | not solely | not necessarily | not always | not guarantee | not guaranteed | not entirely | not completely |
+not exactly | not fully | not to mention | not surprising | not so much | no doubt | no matter | nothing but | whether or not | or not | no more than |
+no less than | no surprise | not perfect | not free | not magic | not trivial | not without | if not | why not | not be lost | do not forget | no wonder | not all |
+not every | not need to be | not perfectly | not the same | not identical | not mean | not much | not too | not very
+不同 | 不仅 | 不只 | 不但 | 不光 | 不单 | 不断 | 不过 | 不管 | 不论 | 无论 | 非常 | 未来 | 不得不 | 不可避免 | 不一定 | 未必 | 不足 | 不错 |
+不少 | 不久 | 不妨 | 无疑 | 除非 | 无限 | 无穷 | 没错 | 没问题 | 不可或缺 | 不可缺少 | 不等于 | 不总是 | 不完全 | 不见得 | 毫无疑问 | 是不是 | 能不能 | 会不会 |
+有没有 | 要不要 | 非线性 | 没那么 | 不太 | 并非总是 | 不是万能 | 并不总是 | 不像话 | 不意味着 | 并不意味着 | 无非 | 差不多 | 不一样 | 不亚于 | 不在话下 | 淹没
+"""
+_CUES = """
+not | no | never | without | neither | nor | none | nothing | nobody | hardly | scarcely | barely | lack | lacks | lacking | fail to | fails to | failed to | fails | fail |
+unable to | impossible to | no longer | avoid | prevent | prevents | far from | free of | far less | refuse to | ceases to | loses the ability | rather than being
+不是 | 并不是 | 不会 | 并不会 | 并不 | 不能 | 并不能 | 无法 | 没有 | 并没有 | 没法 | 不需要 | 无需 | 不用 | 不再 | 从不 | 从来不 | 不必 | 毫无 | 难以 | 未 | 未能 | 没 | 无 |
+并非 | 绝非 | 不 | 勿 | 缺乏 | 缺少 | 避免 | 防止 | 不可能 | 不可以 | 不可 | 决不 | 绝不 | 免去 | 省去 | 丧失 | 不靠 | 不依赖
+"""
+# The whole clause before it is denied
+_DENIED = """
+is false | is wrong | is impossible | is not possible | is not true | is incorrect | does not happen | is a myth | is not the case
+是错的 | 不成立 | 做不到 | 不可能的 | 是错误的 | 是误解
+"""
+# From the first to the end of the clause, or to the last where one is named
+_CONTRASTS = """
+unlike | rather than | instead of | as opposed to | in contrast to | in contrast with | contrary to | compared to | compared with | in comparison to | in place of | other than | different from |
+differs from | differ from | instead of just | relative to
+而不是 | 而非 | 不像 | 相比于 | 相比 | 比起 | 区别于 | 不同于 | 有别于 | 相较于 | 取代 | 代替 | 替代
+"""
+_STOPS = frozenset("and but so because which that and while whereas although though however then instead".split())
+
+
+@dataclass(slots=True)
+class Polarity:
+    """For each word the cues that reach it, and whether it stands in a contrast."""
+
+    cues: list[tuple[int, ...]]
+    dropped: list[bool]
+    exempt: set[int] = field(default_factory=set)
+
+    def negated(self, span: Span) -> bool:
+        """Whether an odd number of cues outside the span reach it."""
+        reaching = {cue for place in range(span.first, span.last + 1) for cue in self.cues[place]}
+        return sum(not span.first <= cue <= span.last for cue in reaching) % 2 == 1
+
+    def gone(self, span: Span) -> bool:
+        return any(self.dropped[place] for place in range(span.first, span.last + 1))
+
+
+def _finder(text: str) -> Finder:
+    return Finder({form.strip(): (form.strip(),) for form in text.replace("\n", " | ").split("|") if form.strip()})
+
+
+_exempt, _cues, _denied, _contrasts = (_finder(text) for text in (_EXEMPT, _CUES, _DENIED, _CONTRASTS))
+
+
+def polarity(words: Words) -> Polarity:
+    """The negations and contrasts of a text."""
+    count = len(words.words)
+    dropped = [False] * count
+    exempt = {place for spans in _exempt.find(words).values() for span in spans for place in span.places}
+    _contrast_words(words, dropped, exempt)
+    reach: list[list[int]] = [[] for _ in range(count)]
+    cues = sorted({span for spans in _cues.find(words).values() for span in spans}, key=lambda s: (s.first, -s.last))
+    end = -1
+    for span in cues:
+        if span.first <= end or any(place in exempt for place in span.places) or dropped[span.first]:
+            continue
+        end = span.last
+        for place in _forward(words, span):
+            reach[place].append(span.first)
+    for spans in _denied.find(words).values():
+        for span in spans:
+            clause = words.words[span.first].clause
+            for place in range(span.first - 1, -1, -1):
+                if words.words[place].clause != clause:
+                    break
+                reach[place].append(span.first)
+    return Polarity([tuple(each) for each in reach], dropped, exempt)
+
+
+def _forward(words: Words, cue: Span) -> range:
+    """The cue itself and what it reaches."""
+    first = words.words[cue.first]
+    last = cue.last
+    english = 0
+    for place in range(cue.last + 1, len(words.words)):
+        word = words.words[place]
+        english += not word.chinese
+        if word.clause != first.clause or word.raw in _STOPS or english > REACH:
+            break
+        last = place
+    return range(cue.first, last + 1)
+
+
+def _contrast_words(words: Words, dropped: list[bool], exempt: set[int]) -> None:
+    listed = words.words
+    for spans in _contrasts.find(words).values():
+        for span in spans:
+            clause = listed[span.first].clause
+            for place in range(span.first, len(listed)):
+                if listed[place].clause != clause or (place > span.last and listed[place].raw in _STOPS):
+                    break
+                dropped[place] = True
+    text = "".join(word.raw if word.chinese else "·" for word in listed)
+    _but_chinese(text, words, dropped)
+    _compared(text, dropped)
+    _not_but(words, dropped, exempt)
+
+
+def _but_chinese(text: str, words: Words, dropped: list[bool]) -> None:
+    """不是X而是Y, 不预测X，而是预测Y, in one sentence: from the 不 to the 而."""
+    listed = words.words
+    at = text.find("而是")
+    while at >= 0:
+        start = text.rfind("不", 0, at)
+        if start >= 0 and at - start <= BETWEEN and listed[start].sentence == listed[at].sentence:
+            for place in range(start, at):
+                dropped[place] = True
+        at = text.find("而是", at + 1)
+
+
+def _compared(text: str, dropped: list[bool]) -> None:
+    """和X不同, 与X不一样: what it is compared with is dropped."""
+    for close in ("不同", "不一样", "相反", "相比"):
+        at = text.find(close)
+        while at >= 0:
+            start = max(text.rfind(each, max(0, at - 16), at) for each in ("和", "与", "跟", "同"))
+            if start >= 0 and "、" not in text[start:at]:
+                for place in range(start, at + len(close)):
+                    dropped[place] = True
+            at = text.find(close, at + 1)
+
+
+def _not_but(words: Words, dropped: list[bool], exempt: set[int]) -> None:
+    """'not X but Y' in one sentence."""
+    listed = words.words
+    for place, word in enumerate(listed):
+        if word.raw != "but" or place == 0:
+            continue
+        for before in range(place - 1, max(-1, place - 12), -1):
+            if listed[before].sentence != word.sentence:
+                break
+            if listed[before].raw == "not" and before not in exempt:
+                after = listed[place + 1].raw if place + 1 < len(listed) else ""
+                if after not in ("it", "this", "that", "they", "also", "the", "we", "you", "still", "only"):
+                    for dropping in range(before, place):
+                        dropped[dropping] = True
+                break
