@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from grader.answers import filters
 from grader.answers.grade import ADEQUATE, Flag, Grade, PointGrade, Wrong, outcome
 from grader.answers.matching import Compiled, Match, Reading
 from grader.answers.words import Words, read
-from grader.content.question import Concept, Point, Question, Rubric, Status
+from grader.content.question import Concept, Misconception, Point, Question, Rubric, Status
 from grader.errors import Language
 
 VALUES: dict[Status, float] = {"covered": 1.0, "partial": 0.5, "missing": 0.0, "contradicted": 0.0}
@@ -32,11 +34,11 @@ def grade_compiled(question: Question, compiled: Compiled, answer: str) -> Grade
         return _nothing(question, compiled.rubric, _language(words), flags)
     reading = compiled.reading(words, lists)
     points = [_point(point, reading, words) for point in compiled.rubric.points]
-    wrong = _wrong(compiled.rubric, reading, words, points)
+    wrong = _wrong(compiled.rubric, reading, words)
     for index, (point, graded) in enumerate(zip(compiled.rubric.points, points, strict=True)):
-        overturned = any(point.id in each.contradicts for each, _ in wrong)
+        overturned = [statement.quote for each, statement in wrong if point.id in each.contradicts]
         if overturned and graded.status in ("missing", "partial"):
-            points[index] = _as(graded, "contradicted", graded.evidence)
+            points[index] = replace(graded, status="contradicted", evidence=overturned[0])
     statements = [statement for _, statement in wrong]
     statements += [
         Wrong(graded.evidence, "", graded.text)
@@ -66,7 +68,7 @@ def _point(point: Point, reading: Reading, words: Words) -> PointGrade:
     return _graded(point, "missing", "")
 
 
-def _wrong(rubric: Rubric, reading: Reading, words: Words, points: list[PointGrade]) -> list:  # type: ignore[type-arg]
+def _wrong(rubric: Rubric, reading: Reading, words: Words) -> list[tuple[Misconception, Wrong]]:
     found = []
     for misconception in rubric.misconceptions:
         match = reading.misconception(misconception)
@@ -82,16 +84,11 @@ def _score(points: list[PointGrade], wrong: int) -> float:
         score = max(score, ADEQUATE)
     if wrong:
         score = min(score, AT_MOST_WITH_WRONG) - TAKEN_OFF * (wrong - 1)
-        score = min(score, max(0.0, score))
     return round(max(0.0, min(1.0, score)), 3)
 
 
 def _graded(point: Point, status: Status, evidence: str) -> PointGrade:
     return PointGrade(point.id, point.text, point.weight, point.required, status, evidence, point.hint)
-
-
-def _as(graded: PointGrade, status: Status, evidence: str) -> PointGrade:
-    return PointGrade(graded.id, graded.text, graded.weight, graded.required, status, evidence, graded.hint)
 
 
 def _quote(words: Words, match: Match) -> str:

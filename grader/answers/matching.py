@@ -18,7 +18,11 @@ from grader.content.question import Concept, Misconception, Point, Rubric, Terms
 # phrasings against those of other points, never on test answers.
 SAID = 0.68
 HALF_SAID = 0.5
+WORDED = 0.85  # of a misconception's wording
 HEAD = 6  # words of a clause among which its subject is looked for (characters of Chinese: twice as many)
+
+# How two subjects are told apart without their names, in the order of the rubric
+_ORDER = (("the former", "前者", "the first one"), ("the latter", "后者", "the second one"))
 
 Side = Literal["for", "against"]
 
@@ -47,7 +51,12 @@ class Compiled:
         self.rubric = rubric
         self._concepts = concepts
         names = {form for terms in _all_terms(rubric) for group in terms for form in group}
-        names |= {form for forms in rubric.subjects.values() for form in forms}
+        self.subjects = dict(rubric.subjects)
+        if len(self.subjects) == len(_ORDER):
+            self.subjects = {
+                name: (*forms, *order) for (name, forms), order in zip(self.subjects.items(), _ORDER, strict=True)
+            }
+        names |= {form for forms in self.subjects.values() for form in forms}
         forms: dict[str, tuple[str, ...]] = {}
         for name in names:
             if name.startswith("@"):
@@ -101,7 +110,7 @@ class Reading:
         self._polarity: Polarity = polarity(words)
         self._dropped = dropped_sentences
         self._found = compiled._finder.find(words)
-        self._subjects = _subjects(words, compiled.rubric.subjects, self._found)
+        self._subjects = _subjects(words, compiled.subjects, self._found)
         self._sentences = [
             (number, first, last)
             for number, (first, last) in enumerate(words.sentences)
@@ -122,8 +131,29 @@ class Reading:
         """Where the answer says it, whole."""
         matches = [match for terms in wrong.terms for match in self._lines(terms, wrong.about, wide=False)]
         matches = [match for match in matches if match.share == 1]
-        matches += [match for match in self._said(self._compiled._wrong[wrong.id], wrong.about) if match.share > SAID]
-        return _best(matches, "for")
+        matches += self._worded(wrong)
+        return _best([match for match in matches if self._surely_about(match, wrong.about)], "for")
+
+    def _worded(self, wrong: Misconception) -> list[Match]:
+        """Its wordings, where they are there nearly whole and no right phrasing is as near: often one word is between them."""
+        matches = []
+        for index, (_, first, last) in enumerate(self._sentences):
+            near = max(
+                (self._share(each, index, wrong.about)[0] for each in self._compiled._wrong[wrong.id]), default=0.0
+            )
+            if near < WORDED:
+                continue
+            right = max(
+                (
+                    self._share(each, index, None)[0]
+                    for phrasings in self._compiled._points.values()
+                    for each in phrasings
+                ),
+                default=0.0,
+            )
+            if near > right:
+                matches.append(Match(1.0, "for", first, last - 1))
+        return matches
 
     def _lines(self, terms: Terms, about: str | None, *, wide: bool) -> list[Match]:
         """One line of terms in each sentence, and `wide` in each two that follow each other."""
@@ -152,13 +182,9 @@ class Reading:
             if not self._polarity.gone(span) and not any(span.inside(longer) for longer in other):
                 found.append(_Found(span, "against" if self._polarity.negated(span) else "for"))
         for span in other:
-            # 'not larger' is neither 'smaller' nor its contrary
-            if (
-                not self._polarity.gone(span)
-                and not self._polarity.negated(span)
-                and not any(span.inside(longer) or span == longer for longer in meant)
-            ):
-                found.append(_Found(span, "against"))
+            # 'does not need labels' is 'unlabelled'
+            if not self._polarity.gone(span) and not any(span.inside(longer) or span == longer for longer in meant):
+                found.append(_Found(span, "for" if self._polarity.negated(span) else "against"))
         return found
 
     def _line(self, groups: list[list[_Found]], about: str | None, low: int, high: int) -> Match | None:
@@ -187,34 +213,36 @@ class Reading:
     def _said(self, phrasings: list[_Phrasing], about: str | None) -> list[Match]:
         """The phrasings in each sentence."""
         matches = []
-        for (number, first, last), content in zip(self._sentences, self._content, strict=True):
+        for index in range(len(self._sentences)):
             for phrasing in phrasings:
-                shared = [content[word] for word in phrasing.weights if word in content]
-                if len(shared) < 2:
-                    continue
-                places = [
-                    place
-                    for place in shared
-                    if not self._polarity.dropped[place] and self._is_about(Span(place, place), about)
-                ]
-                share = (
-                    sum(
-                        phrasing.weights[word]
-                        for word in phrasing.weights
-                        if word in content and content[word] in places
-                    )
-                    / phrasing.total
-                )
+                share, places = self._share(phrasing, index, about)
                 if share < HALF_SAID:
                     continue
                 cues = {cue for place in places for cue in self._polarity.cues[place]}
                 side: Side = "against" if len(cues) > phrasing.cues and (len(cues) - phrasing.cues) % 2 else "for"
-                matches.append(Match(min(share / SAID, 1.0) if share < SAID else 1.0, side, min(places), max(places)))
+                matches.append(Match(min(share / SAID, 1.0), side, min(places), max(places)))
         return matches
+
+    def _share(self, phrasing: _Phrasing, index: int, about: str | None) -> tuple[float, list[int]]:
+        """How much of a phrasing a sentence says, by the weight of its words, and where they stand."""
+        content = self._content[index]
+        places = {
+            word: content[word]
+            for word in phrasing.weights
+            if word in content
+            and not self._polarity.dropped[content[word]]
+            and self._is_about(Span(content[word], content[word]), about)
+        }
+        if len(places) < 2:
+            return 0.0, []
+        return sum(phrasing.weights[word] for word in places) / phrasing.total, list(places.values())
 
     def _is_about(self, span: Span, about: str | None) -> bool:
         subjects = self._subjects[span.first]
         return about is None or not subjects or about in subjects
+
+    def _surely_about(self, match: Match, about: str | None) -> bool:
+        return about is None or any(about in self._subjects[place] for place in range(match.first, match.last + 1))
 
 
 def _subjects(words: Words, subjects: dict[str, tuple[str, ...]], found: dict[str, list[Span]]) -> list[frozenset[str]]:
@@ -227,6 +255,8 @@ def _subjects(words: Words, subjects: dict[str, tuple[str, ...]], found: dict[st
         for form in forms:
             for span in found.get(form, ()):
                 word = words.words[span.first]
+                if _belongs_to_a_thing(words, span):
+                    continue
                 reach = 2 * HEAD if word.chinese else HEAD
                 if span.first - starts[word.clause] < reach:
                     mentions.setdefault(word.clause, set()).add(name)
@@ -237,6 +267,20 @@ def _subjects(words: Words, subjects: dict[str, tuple[str, ...]], found: dict[st
             current = frozenset(mentions[word.clause])
         result.append(current)
     return result
+
+
+# 'the pretrained model', 预训练好的权重: what came out of it, in a clause about something else
+_THINGS = frozenset(
+    "model weight weights checkpoint network parameter parameters backbone base knowledge representation".split()
+)
+_THINGS_CHINESE = ("权重", "参数", "知识", "好的", "得到的", "出来的", "过的", "表示")
+
+
+def _belongs_to_a_thing(words: Words, span: Span) -> bool:
+    after = words.words[span.last + 1 : span.last + 4]
+    if words.words[span.last].chinese:
+        return "".join(word.raw for word in after).startswith(_THINGS_CHINESE)
+    return words.words[span.last].raw.endswith("ed") and any(word.raw in _THINGS for word in after[:2])
 
 
 def _together(groups: list[list[_Found]], words: list[Word]) -> bool:

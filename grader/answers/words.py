@@ -16,7 +16,7 @@ import snowballstemmer
 _stemmer = snowballstemmer.stemmer("english")
 
 _WORD = re.compile(
-    r"[a-z]+(?:['’][a-z]+)?|\d+(?:[.,]\d+)*|[\u3400-\u9fff]|[√%=×→⇒~≈^]|[.!?。！？；;\n]+|[,，:：()（）\[\]、—–/|•·\-_\"“”'‘’]"
+    r"w/o\b|[a-z]+(?:['’][a-z]+)?|\d+(?:[.,]\d+)*|[\u3400-\u9fff]|[√%=×→⇒~≈^]|[.!?。！？；;\n]+|[,，:：()（）\[\]、—–/|•·\-_\"“”'‘’]"
 )
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _ENDS = re.compile(r"[.!?。！？；;\n]")
@@ -96,6 +96,8 @@ def read(text: str) -> Words:
     for match in _WORD.finditer(folded):
         raw = match[0]
         start, end = places[match.start()], places[match.end() - 1] + 1
+        if raw == "w/o":
+            raw = "without"
         if _ENDS.match(raw):
             if raw == "." and _abbreviation(out):
                 continue
