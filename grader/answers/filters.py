@@ -43,9 +43,10 @@ FUNCTION_WORDS = frozenset(
     ).split()
 )
 FUNCTION_CHARS = frozenset(
-    "的了是把用和在来让使就会能可以对从为成到与及也都还被将由而且不这那其它他她们一个种些只再又给跟比更最很已没有要不需得地着过上下里中后前时每各所如何么吗呢吧等之则即因此但若虽于通常先接靠做出去起开"
+    "的了是把用和在来让使就会能可以对从为成到与及也都还被将由而且不这那其它他她们一个种些只再又给跟比更最很已没有要不需得地着过上下里中后前时每各所如何么吗呢吧等之则即因此但若虽于通常先接靠做出去起开太易较"
 )
-LEAST_FUNCTION_SHARE = 0.14
+LEAST_SHARE = 0.14
+LONG_PIECE = 6.5  # characters
 LEAST_WORDS = 6
 
 
@@ -65,20 +66,25 @@ def flags(question: Question, answer: str, words: Words) -> tuple[Flag, ...]:
 
 def keyword_lists(words: Words) -> set[int]:
     """The sentences that are nothing but keywords, by their number."""
-    listed: set[int] = set()
-    whole = (
-        len(words.words) >= LEAST_WORDS
-        and not words.relations
-        and function_share(words, 0, len(words.words)) < LEAST_FUNCTION_SHARE
-    )
-    for number, (first, last) in enumerate(words.sentences):
-        if whole or (last - first >= LEAST_WORDS and _keywords(words, first, last)):
-            listed.add(number)
-    return listed
+    if _keywords(words, 0, len(words.words), LEAST_WORDS, LEAST_SHARE):
+        return set(range(len(words.sentences)))
+    # Notes of someone who has something to say may hold a terse line
+    return {
+        number
+        for number, (first, last) in enumerate(words.sentences)
+        if _keywords(words, first, last, 2 * LEAST_WORDS, LEAST_SHARE / 3)
+    }
 
 
-def _keywords(words: Words, first: int, last: int) -> bool:
-    return not words.relations and function_share(words, first, last) < LEAST_FUNCTION_SHARE
+def _keywords(words: Words, first: int, last: int, least: int, threshold: float) -> bool:
+    """Whether hardly a word holds the others together, and, in Chinese, the pieces are short too."""
+    part = words.words[first:last]
+    if len(part) < least or function_share(words, first, last) >= threshold:
+        return False
+    if sum(word.chinese for word in part) < len(part) / 2:
+        return True
+    pieces = [len(piece) for piece in re.split(r"[^\w]+", words.text[part[0].start : part[-1].end]) if piece]
+    return sum(pieces) / len(pieces) < LONG_PIECE
 
 
 def function_share(words: Words, first: int, last: int) -> float:
@@ -86,7 +92,8 @@ def function_share(words: Words, first: int, last: int) -> float:
     part = words.words[first:last]
     if not part:
         return 0.0
-    holding = sum((word.raw in FUNCTION_CHARS) if word.chinese else (word.raw in FUNCTION_WORDS) for word in part)
+    holding = sum(first <= place < last for place in words.relations)
+    holding += sum((word.raw in FUNCTION_CHARS) if word.chinese else (word.raw in FUNCTION_WORDS) for word in part)
     # A Chinese word is about 1.7 characters long, a function word about 1.2
     return holding / len(part)
 

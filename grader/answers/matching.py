@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from grader.answers.forms import Finder, Span
-from grader.answers.polarity import Polarity, polarity
+from grader.answers.polarity import CUE_WORDS, Polarity, polarity
 from grader.answers.segments import content_words
-from grader.answers.words import Word, Words, read
+from grader.answers.words import Word, Words, mended, read
 from grader.content.question import Concept, Misconception, Point, Rubric, Terms
 
 # How much of a phrasing must be there, by the weight of its words. Calibrated by bench/answers.py --calibrate on authors'
@@ -39,9 +39,8 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class _Phrasing:
-    weights: dict[str, float]
+    words: dict[str, tuple[float, bool]]  # how much it weighs, and whether it is negated
     total: float
-    cues: int
 
 
 class Compiled:
@@ -71,7 +70,7 @@ class Compiled:
         texts += [text for each in rubric.misconceptions for wordings in each.wordings.values() for text in wordings]
         counted = Counter(word for text in texts for word in set(content_words(read(text))))
         self._rarity = {word: math.log(1 + len(texts) / count) for word, count in counted.items()}
-        self._unseen = math.log(1 + len(texts))
+        self.vocabulary = self._finder.vocabulary | set(self._rarity) | CUE_WORDS
         self._points = {point.id: self._phrasings(point.phrasings.values()) for point in rubric.points}
         self._wrong = {each.id: self._phrasings(each.wordings.values()) for each in rubric.misconceptions}
 
@@ -79,18 +78,17 @@ class Compiled:
         found = []
         for text in (text for each in texts for text in each):
             words = read(text)
-            weights = {word: self._rarity[word] for word in set(content_words(words))}
-            cues = {cue for reached in polarity(words).cues for cue in reached}
-            found.append(_Phrasing(weights, sum(weights.values()), len(cues)))
+            cues = polarity(words).cues
+            weights = {
+                word: (self._rarity[word], len(cues[places[0]]) % 2 == 1)
+                for word, places in content_words(words).items()
+            }
+            found.append(_Phrasing(weights, sum(weight for weight, _ in weights.values())))
         return found
 
     def reading(self, words: Words, dropped_sentences: set[int]) -> Reading:
         """An answer read with this rubric."""
         return Reading(self, words, dropped_sentences)
-
-    @property
-    def vocabulary(self) -> set[str]:
-        return self._finder.vocabulary | set(self._rarity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ class Reading:
 
     def __init__(self, compiled: Compiled, words: Words, dropped_sentences: set[int]) -> None:
         self._compiled = compiled
-        self._words = words
+        words = self._words = mended(words, compiled.vocabulary)
         self._polarity: Polarity = polarity(words)
         self._dropped = dropped_sentences
         self._found = compiled._finder.find(words)
@@ -116,10 +114,7 @@ class Reading:
             for number, (first, last) in enumerate(words.sentences)
             if number not in dropped_sentences
         ]
-        self._content = [
-            {name: place for name, place in content_words(words, first, last).items()}
-            for _, first, last in self._sentences
-        ]
+        self._content = [content_words(words, first, last) for _, first, last in self._sentences]
 
     def point(self, point: Point) -> tuple[Match | None, Match | None]:
         """The best that is said for the point, and the best against it."""
@@ -139,13 +134,14 @@ class Reading:
         matches = []
         for index, (_, first, last) in enumerate(self._sentences):
             near = max(
-                (self._share(each, index, wrong.about)[0] for each in self._compiled._wrong[wrong.id]), default=0.0
+                (self._shares(each, index, wrong.about)[0].share for each in self._compiled._wrong[wrong.id]),
+                default=0.0,
             )
-            if near < WORDED:
+            if near < WORDED / SAID:
                 continue
             right = max(
                 (
-                    self._share(each, index, None)[0]
+                    self._shares(each, index, None)[0].share
                     for phrasings in self._compiled._points.values()
                     for each in phrasings
                 ),
@@ -215,27 +211,39 @@ class Reading:
         matches = []
         for index in range(len(self._sentences)):
             for phrasing in phrasings:
-                share, places = self._share(phrasing, index, about)
-                if share < HALF_SAID:
-                    continue
-                cues = {cue for place in places for cue in self._polarity.cues[place]}
-                side: Side = "against" if len(cues) > phrasing.cues and (len(cues) - phrasing.cues) % 2 else "for"
-                matches.append(Match(min(share / SAID, 1.0), side, min(places), max(places)))
+                said, denied = self._shares(phrasing, index, about)
+                matches += [match for match in (said, denied) if match.share >= HALF_SAID / SAID]
         return matches
 
-    def _share(self, phrasing: _Phrasing, index: int, about: str | None) -> tuple[float, list[int]]:
-        """How much of a phrasing a sentence says, by the weight of its words, and where they stand."""
+    def _shares(self, phrasing: _Phrasing, index: int, about: str | None) -> tuple[Match, Match]:
+        """How much of a phrasing a sentence says and how much it denies, by the weight of its words."""
         content = self._content[index]
-        places = {
-            word: content[word]
-            for word in phrasing.weights
-            if word in content
-            and not self._polarity.dropped[content[word]]
-            and self._is_about(Span(content[word], content[word]), about)
-        }
-        if len(places) < 2:
-            return 0.0, []
-        return sum(phrasing.weights[word] for word in places) / phrasing.total, list(places.values())
+        said: list[int] = []
+        denied: list[int] = []
+        shares = [0.0, 0.0]
+        for word, (weight, negated) in phrasing.words.items():
+            places = [
+                place
+                for place in content.get(word, ())
+                if not self._polarity.dropped[place] and self._is_about(Span(place, place), about)
+            ]
+            agreeing = [place for place in places if self._negated(place) == negated]
+            if agreeing:
+                said.append(agreeing[0])
+                shares[0] += weight
+            elif places:
+                denied.append(places[0])
+                shares[1] += weight
+        # A denial is whole only with what it does not deny: 'does not make the file smaller' has the file
+        shares[1] = shares[0] + shares[1] if shares[1] > shares[0] / 2 else 0.0
+        both = [*said, *denied] or [0]
+        return (
+            Match(_capped(shares[0] / phrasing.total, len(said)), "for", min(said or [0]), max(said or [0])),
+            Match(_capped(shares[1] / phrasing.total, len(both)), "against", min(both), max(both)),
+        )
+
+    def _negated(self, place: int) -> bool:
+        return len(self._polarity.cues[place]) % 2 == 1
 
     def _is_about(self, span: Span, about: str | None) -> bool:
         subjects = self._subjects[span.first]
@@ -281,6 +289,11 @@ def _belongs_to_a_thing(words: Words, span: Span) -> bool:
     if words.words[span.last].chinese:
         return "".join(word.raw for word in after).startswith(_THINGS_CHINESE)
     return words.words[span.last].raw.endswith("ed") and any(word.raw in _THINGS for word in after[:2])
+
+
+def _capped(share: float, words: int) -> float:
+    """Against what counts as said; one word alone says nothing."""
+    return share / SAID if words > 1 else 0.0
 
 
 def _together(groups: list[list[_Found]], words: list[Word]) -> bool:

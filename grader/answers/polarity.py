@@ -66,6 +66,7 @@ def _finder(text: str) -> Finder:
 
 
 _exempt, _cues, _denied, _contrasts = (_finder(text) for text in (_EXEMPT, _CUES, _DENIED, _CONTRASTS))
+CUE_WORDS = _exempt.vocabulary | _cues.vocabulary | _denied.vocabulary | _contrasts.vocabulary
 
 
 def polarity(words: Words) -> Polarity:
@@ -104,6 +105,8 @@ def _forward(words: Words, cue: Span) -> range:
         if word.clause != first.clause or word.raw in _STOPS or english > REACH:
             break
         last = place
+        if word.raw == "的" and place > cue.last + 1:  # 没有标注的文本: the text is there
+            break
     return range(cue.first, last + 1)
 
 

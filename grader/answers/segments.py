@@ -19,16 +19,16 @@ def _jieba() -> Any:
     return rjieba
 
 
-def content_words(words: Words, first: int = 0, last: int | None = None) -> dict[str, int]:
-    """Each word that means something, with the place of its first occurrence."""
-    found: dict[str, int] = {}
+def content_words(words: Words, first: int = 0, last: int | None = None) -> dict[str, list[int]]:
+    """Each word that means something, with the places where it begins."""
+    found: dict[str, list[int]] = {}
     part = words.words[first:last]
     place = 0
     while place < len(part):
         word = part[place]
         if not word.chinese:
             if word.raw not in FUNCTION_WORDS:
-                found.setdefault(word.stem, first + place)
+                found.setdefault(word.stem, []).append(first + place)
             place += 1
             continue
         end = place
@@ -36,7 +36,7 @@ def content_words(words: Words, first: int = 0, last: int | None = None) -> dict
             end += 1
         for text, start in _cut("".join(each.raw for each in part[place:end])):
             if not all(character in FUNCTION_CHARS for character in text):
-                found.setdefault(text, first + place + start)
+                found.setdefault(text, []).append(first + place + start)
         place = end
     return found
 

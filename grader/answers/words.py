@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import snowballstemmer
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 _stemmer = snowballstemmer.stemmer("english")
 
 _WORD = re.compile(
-    r"w/o\b|[a-z]+(?:['’][a-z]+)?|\d+(?:[.,]\d+)*|[\u3400-\u9fff]|[√%=×→⇒~≈^]|[.!?。！？；;\n]+|[,，:：()（）\[\]、—–/|•·\-_\"“”'‘’]"
+    r"w/o\b|[-=]+>|[a-z]+(?:['’][a-z]+)?|\d+(?:[.,]\d+)*|[\u3400-\u9fff]|[√%=×→⇒~≈^]|[.!?。！？；;\n]+|[,，:：()（）\[\]、—–/|•·\-_\"“”'‘’]"
 )
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _ENDS = re.compile(r"[.!?。！？；;\n]")
@@ -41,6 +44,10 @@ _SPELLINGS = (
 )
 
 
+LONG = 6  # letters of a stem that may be misspelt
+VERY_LONG = 10  # by two letters
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """`stem` is what is compared; `start` and `end` are places in the text as it was written."""
@@ -59,12 +66,13 @@ class Word:
 
 @dataclass(slots=True)
 class Words:
-    """A text and its words. `breaks`: how many separators stand before each clause's end."""
+    """A text and its words."""
 
     text: str
     words: list[Word]
-    separators: int = 0
-    relations: int = 0  # ':', '=', '→': they say something of what stands before them
+    relations: list[int] = field(
+        default_factory=list
+    )  # the words before which ':', '=' or '→' stands: it is what 'is' is
     sentences: list[tuple[int, int]] = field(default_factory=list)  # first word, one past the last
 
     def quote(self, first: int, last: int) -> str:
@@ -106,18 +114,16 @@ def read(text: str) -> Words:
                 result.sentences.append((first, len(out)))
                 first = len(out)
                 sentence += 1
-            result.separators += 1
             hyphen = False
         elif raw in _CLAUSE_ENDS:
             clause += 1
-            result.separators += 1
-            result.relations += raw in ":：—–"
+            if raw in ":：—–":
+                result.relations.append(len(out))
             hyphen = False
         elif raw in "-_/、[]\"“”'‘’":
-            result.separators += raw == "、"
             hyphen = raw == "-"
-        elif raw in "=→⇒~≈":
-            result.relations += 1
+        elif raw in "=→⇒~≈" or raw.endswith(">"):
+            result.relations.append(len(out))
         else:
             words = _parts(raw)
             if words[0] in _CLAUSE_WORDS or (_CHINESE.match(raw) and folded.startswith(_CLAUSE_CHARS, match.start())):
@@ -133,6 +139,23 @@ def read(text: str) -> Words:
     if len(out) > first:
         result.sentences.append((first, len(out)))
     return result
+
+
+def mended(words: Words, vocabulary: Collection[str]) -> Words:
+    """The same text, with each misspelt long word read as the word of the vocabulary that it is nearest to."""
+    known = [stem for stem in vocabulary if len(stem) >= LONG]
+    found = []
+    for word in words.words:
+        if len(word.stem) >= LONG and word.raw.isascii() and word.raw.isalpha() and word.stem not in vocabulary:
+            off = 2 if len(word.stem) >= VERY_LONG else 1
+            # un- and in- turn a word over: the first letter must be right
+            near = process.extractOne(
+                word.stem, [stem for stem in known if stem[0] == word.stem[0]], scorer=OSA.distance, score_cutoff=off
+            )
+            if near:
+                word = replace(word, stem=near[0])
+        found.append(word)
+    return replace(words, words=found)
 
 
 def stems(text: str) -> tuple[str, ...]:
