@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from grader.cli.common import Invocation, command_options
@@ -31,9 +33,21 @@ def new(id: str, invocation: Invocation) -> int:
 @click.argument("names", metavar="[ID]...", nargs=-1)
 @click.option("--jobs", "-j", type=click.IntRange(min=1), help="How many exercises at once; without it, one per core.")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, help="Try right answers over so many other draws.")
+@click.option("--mutants", is_flag=True, help="Grade every automatic mutant of the reference too.")
+@click.option(
+    "--table", type=click.Path(dir_okay=False, path_type=Path), help="Write the table of the proofs to this file."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the proofs as one JSON object.")
 @command_options
-def prove(names: tuple[str, ...], jobs: int | None, seeds: int, as_json: bool, invocation: Invocation) -> int:
+def prove(
+    names: tuple[str, ...],
+    jobs: int | None,
+    seeds: int,
+    mutants: bool,
+    table: Path | None,
+    as_json: bool,
+    invocation: Invocation,
+) -> int:
     """Show that checks tell right from wrong. 验证检查能分清对错。
 
     Without ID every exercise is proven. Exit status 0: every proof holds, 1: one does not, 3: files of an exercise are
@@ -41,4 +55,4 @@ def prove(names: tuple[str, ...], jobs: int | None, seeds: int, as_json: bool, i
     """
     from grader.cli.proving import prove_and_show
 
-    return prove_and_show(invocation, names, jobs, seeds, as_json=as_json)
+    return prove_and_show(invocation, names, jobs=jobs, seeds=seeds, mutated=mutants, table=table, as_json=as_json)

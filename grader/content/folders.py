@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PUBLIC_FILES = ("exercise.yaml", "statement.en.md", "statement.zh.md", "stub.py")
 PRIVATE_FILES = ("checks.py", "reference.py", "mistakes.py")
+EQUIVALENT = "equivalent.yaml"  # may be left out
 RIGHT = "right"
 
 
@@ -66,7 +67,7 @@ def require_files(public: Path, private: Path) -> None:
                     Text(f"each exercise has {', '.join(wanted)} here", f"每个练习在这里都要有 {'、'.join(wanted)}"),
                 )
     _no_strays(public, PUBLIC_FILES)
-    _no_strays(private, (*PRIVATE_FILES, RIGHT))
+    _no_strays(private, (*PRIVATE_FILES, EQUIVALENT, RIGHT))
     _require_right_answers(private / RIGHT)
 
 

@@ -2,7 +2,8 @@
 
 Right answers are graded whole. Each catalogued mistake is graded as a submission of its own, in a worker, until the
 first check that fails; a mistake that passes everything is harmless, or a check is missing. Each pair runs against
-the same checks in this process. Diagnosis is tried on all.
+the same checks in this process. Diagnosis is tried on all. Where they are asked for, right answers run over other
+seeds, and every mutant of the reference is graded.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
 import torch
 
 from grader.content import Catalogue, Exercise, lint
-from grader.exam import modules
+from grader.exam import modules, mutants
 from grader.exam.checks import quick_failure, seeded
 from grader.exam.diagnosis import PROBES, Comparison, Mistakes, Observer, Table, matching
 from grader.exam.examine import examine
+from grader.exam.failures import CandidateRaised, CheckFailure
 from grader.exam.link import Link, Submitted
 from grader.exam.local import LocalCandidate
+from grader.exam.mutation import Mutant
 from grader.exam.parallel import spread
 from grader.exam.remote import RemoteCandidate
 from grader.exam.supply import Supply
@@ -49,6 +53,12 @@ class Proof:
     right_accepted: int = 0
     diagnosed: int = 0
     pairs_diagnosed: int = 0
+    runs: int = 0  # of right answers over other seeds
+    runs_accepted: int = 0
+    mutants: int = 0  # that run and are no right answers
+    mutants_killed: int = 0
+    equivalents: int = 0  # mutants that are right answers, each with its reason
+    verdict_seconds: float = 0.0  # of a right answer's whole verdict, the median
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
     caught_by: dict[str, str] = field(default_factory=dict)
@@ -74,7 +84,7 @@ class _Part:
     """A share of one exercise's proof, for one process: some right answers, some mistakes, or some pairs."""
 
     exercise: Exercise
-    kind: Literal["metadata", "right", "singles", "pairs"]
+    kind: Literal["metadata", "right", "seeds", "singles", "pairs", "mutants"]
     names: tuple[Any, ...] = ()
     caught_by: dict[str, str] = field(default_factory=dict)
 
@@ -83,10 +93,16 @@ class _Part:
 
 
 def prove(
-    ids: Sequence[str], roots: Sequence[Path], *, jobs: int = 1, seeds: int = 1, on_event: OnStep = lambda _step: None
+    ids: Sequence[str],
+    roots: Sequence[Path],
+    *,
+    jobs: int = 1,
+    seeds: int = 1,
+    mutated: bool = False,
+    on_event: OnStep = lambda _step: None,
 ) -> list[Proof]:
-    """The proofs of these exercises, in `jobs` processes. With `seeds` above one, right answers are also graded
-    over so many other draws.
+    """The proofs of these exercises, in `jobs` processes. With `seeds` above one, right answers also run over so
+    many draws of everything random; with `mutated`, the mutants of each reference are graded.
 
     Raises ContentError where an exercise's files do not load.
     """
@@ -97,7 +113,7 @@ def prove(
     supply = Supply(forbidden=[root / folder for root in roots for folder in ("exercises", "solutions")])
     try:
         for stage in (_first_stage, _second_stage):
-            parts = [part for exercise in exercises for part in stage(exercise, proofs[exercise.id], seeds)]
+            parts = [part for exercise in exercises for part in stage(exercise, proofs[exercise.id], seeds, mutated)]
             for part, found in spread(lambda part: asdict(_prove_part(part, supply)), parts, jobs):
                 proofs[part.exercise.id].add(found)
                 on_event(str(part))
@@ -106,18 +122,21 @@ def prove(
     return list(proofs.values())
 
 
-def _first_stage(exercise: Exercise, _proof: Proof, seeds: int) -> list[_Part]:
-    right = [exercise.reference_file, exercise.mistakes_file, *exercise.right_files]
-    runs = [(path, seed) for path in right for seed in (None, *range(1, seeds))]
+def _first_stage(exercise: Exercise, _proof: Proof, seeds: int, mutated: bool) -> list[_Part]:
+    right = (exercise.reference_file, exercise.mistakes_file, *exercise.right_files)
+    runs = [(path, seed) for seed in range(1, seeds) for path in right]
     singles = _mistakes_of(exercise).singles()
+    edits = mutants.mutants_of(exercise) if mutated else []
     return [
         _Part(exercise, "metadata"),
-        *(_Part(exercise, "right", tuple(share)) for share in _shares(runs, 12)),
+        _Part(exercise, "right", right),
+        *(_Part(exercise, "seeds", tuple(share)) for share in _shares(runs, 60)),
         *(_Part(exercise, "singles", tuple(share)) for share in _shares(singles, 8)),
+        *(_Part(exercise, "mutants", tuple(share)) for share in _shares(edits, 25)),
     ]
 
 
-def _second_stage(exercise: Exercise, proof: Proof, _seeds: int) -> list[_Part]:
+def _second_stage(exercise: Exercise, proof: Proof, _seeds: int, _mutated: bool) -> list[_Part]:
     pairs = _mistakes_of(exercise).pairs()
     return [_Part(exercise, "pairs", tuple(share), proof.caught_by) for share in _shares(pairs, 60)]
 
@@ -137,10 +156,15 @@ def _prove_part(part: _Part, supply: Supply) -> Proof:
     mistakes = _mistakes_of(exercise)
     if part.kind == "metadata":
         proof.problems += [str(error) for error in lint(exercise)]
+        proof.problems += mutants.unknown(exercise)
         _prove_metadata(exercise, checks, mistakes, proof)
         _prove_stub(exercise, supply, proof)
     elif part.kind == "right":
         _prove_right(exercise, supply, part.names, proof)
+    elif part.kind == "seeds":
+        _prove_seeds(exercise, checks, part.names, proof)
+    elif part.kind == "mutants":
+        _prove_mutants(exercise, supply, part.names, proof)
     else:
         behaviour = getattr(checks, "behaviour", None)
         table = Table(mistakes, behaviour) if behaviour is not None else None
@@ -193,20 +217,38 @@ def _prove_metadata(exercise: Exercise, checks: Any, catalogue: Mistakes, proof:
 # ---------------------------------------------------------------- right answers
 
 
-def _prove_right(exercise: Exercise, supply: Supply, runs: Sequence[tuple[Path, int | None]], proof: Proof) -> None:
-    """Right answers pass everything. A run with a seed draws other examples; it counts for the path's first run
-    only when it fails.
-    """
-    for path, seed in runs:
+def _prove_right(exercise: Exercise, supply: Supply, paths: Sequence[Path], proof: Proof) -> None:
+    """Right answers pass everything."""
+    seconds = []
+    for path in paths:
         submitted = Submitted(path.read_text(encoding="utf-8"), path.name)
-        with seeded(seed) if seed is not None else nullcontext():
-            verdict = examine(exercise, submitted, supply, diagnosis=False)
-        if seed is None:
-            proof.right += 1
-            proof.right_accepted += verdict.passed
+        verdict = examine(exercise, submitted, supply, diagnosis=False)
+        seconds.append(verdict.seconds)
+        proof.right += 1
+        proof.right_accepted += verdict.passed
         if not verdict.passed:
-            drawn = "" if seed is None else f" (seed {seed})"
-            proof.problems.append(f"{path}: is a right answer and does not pass{drawn}: {_why(verdict)}")
+            proof.problems.append(f"{path}: is a right answer and does not pass: {_why(verdict)}")
+    proof.verdict_seconds = median(seconds)
+
+
+def _prove_seeds(exercise: Exercise, checks: Any, runs: Sequence[tuple[Path, int]], proof: Proof) -> None:
+    """Right answers pass whatever is drawn: by Hypothesis, by the checks, and by the answers. In this process: what
+    a worker adds has nothing to do with chance.
+    """
+    reference = LocalCandidate(exercise, modules.load(exercise.reference_file, exercise.id))
+    for path, seed in runs:
+        candidate = LocalCandidate(exercise, modules.load(path, exercise.id))
+        proof.runs += 1
+        for name in exercise.checks:
+            error = _error(getattr(checks, name, None), candidate, reference, seed)
+            if error is not None:
+                said = error.text.en if isinstance(error, (CheckFailure, CandidateRaised)) else repr(error)
+                proof.problems.append(
+                    f"{path}: is a right answer and does not pass (seed {seed}): {name} failed: {said}"
+                )
+                break
+        else:
+            proof.runs_accepted += 1
 
 
 def _prove_stub(exercise: Exercise, supply: Supply, proof: Proof) -> None:
@@ -283,25 +325,54 @@ def _prove_pairs(exercise: Exercise, part: _Part, checks: Any, table: Table | No
 
 
 def _fails(check: Any, candidate: LocalCandidate, reference: LocalCandidate) -> bool:
-    """Whether the check fails with a finding, and not with an error of its own."""
+    """Whether the check fails; a mistake may raise anything in this process."""
+    return _error(check, candidate, reference, None) is not None
+
+
+def _error(check: Any, candidate: LocalCandidate, reference: LocalCandidate, seed: int | None) -> Exception | None:
+    """What this check ends with; `seed` other than None draws everything anew."""
     if check is None:
-        return False
-    torch.manual_seed(0)
-    candidate.seed(0)
+        return None
+    for seeding in (torch.manual_seed, candidate.seed, reference.seed):
+        seeding(seed or 0)
     wanted = inspect.signature(check).parameters
     fixtures = {"candidate": candidate, "reference": reference}
     try:
-        with quick_failure():
+        with quick_failure(), nullcontext() if seed is None else seeded(seed):
             check(**{name: fixture for name, fixture in fixtures.items() if name in wanted})
-    except Exception:  # noqa: BLE001 - a mistake may raise anything in this process
-        return True
-    return False
+    except Exception as error:  # noqa: BLE001 - as said
+        return error
+    return None
 
 
 def _equivalent(table: Table, one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     """Whether two sets of mistakes cannot be told apart: one hides the other."""
     comparison = Comparison(table.making(one), table.making(other))
     return not any(comparison.differing(probe) for probe in PROBES)
+
+
+# ---------------------------------------------------------------------- mutants
+
+
+def _prove_mutants(exercise: Exercise, supply: Supply, batch: Sequence[Mutant], proof: Proof) -> None:
+    """Each mutant must fail, or be listed as a right answer and pass."""
+    listed = mutants.listed(exercise)
+    for graded in mutants.grade(exercise, supply, batch):
+        known, where = listed.get(graded.mutant.key), mutants.told(exercise, graded.mutant)
+        if graded.fate == "stillborn" and known is None:
+            continue
+        if known is not None and graded.fate == "survived":
+            proof.equivalents += 1
+            continue
+        proof.mutants += 1
+        if graded.fate == "survived":
+            proof.problems.append(f"{where} and passes every check")
+        elif graded.fate == "broken":
+            proof.problems.append(f"{where}: {graded.check} is broken: {graded.said}")
+        else:
+            proof.mutants_killed += 1
+            if known is not None:
+                proof.problems.append(f"{known.place}: is no right answer, {graded.check} fails: {graded.said}")
 
 
 __all__ = ["Proof", "prove"]
