@@ -24,6 +24,9 @@ _ID_IN_WORDS = Text(
 )
 _SOURCE = re.compile(r".{8,}", re.DOTALL)
 _SOURCE_IN_WORDS = Text("authors, year, title and where it is to be found", "作者、年份、标题和出处")
+_FOLDED = re.compile(
+    r"(?<=[\u3000-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff\uff00-\uffef])|(?<=[，。；：！？、）》」]) | (?=[，。；：！？、（《「])"
+)
 CONCEPTS = "_concepts.yaml"
 PHRASINGS = (6, 12)
 
@@ -112,7 +115,12 @@ def _question(name: str, node: Node, others: dict[str, Node]) -> Question:
 
 def _both(node: Node) -> Text:
     found = fields.fields(node, LANGUAGES)
-    return Text(fields.text(found["en"]), fields.text(found["zh"]))
+    return Text(fields.text(found["en"]), _chinese(fields.text(found["zh"])))
+
+
+def _chinese(text: str) -> str:
+    """Chinese as it is printed: YAML folds the lines of a long text with a space, which Chinese does not have."""
+    return _FOLDED.sub("", text)
 
 
 def _point(name: str, node: Node, subjects: dict[str, tuple[str, ...]], concepts: dict[str, Concept]) -> Point:
