@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from grader.answers.grading import grade_compiled
 from grader.answers.matching import Compiled
+from grader.answers.proof import prove
 from grader.content.questions import CONCEPTS, load_concepts, load_questions, load_rubric
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--public", type=Path)
     parser.add_argument("--quiet", action="store_true", help="the table only")
     parser.add_argument("--kinds", nargs="*")
+    parser.add_argument("--prove", action="store_true", help="what is wrong with each rubric")
     options = parser.parse_args()
     if options.public:
         from public_answers import correlations
@@ -55,6 +57,14 @@ def main() -> None:
             compiled[name] = Compiled(load_rubric(path, concepts), concepts)
         else:
             print(f"{name}: no rubric")
+    if options.prove:
+        for name, each in compiled.items():
+            others = [other for other in questions.values() if other.blog != questions[name].blog]
+            findings = prove(questions[name], each.rubric, concepts, others)
+            print(f"{name}: {len(findings) or 'sound'}")
+            for finding in findings if not options.quiet else ():
+                print(f"    {finding.where}: {finding.what}\n        {finding.text}")
+        return
     rows: list[tuple[str, str, str, float, str]] = []
     times = []
     for test in _answers(options, compiled):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from grader.answers.grade import Flag
+from grader.answers.segments import content_words, segments
 from grader.answers.words import Words, read
 from grader.content.question import Question
 
@@ -33,21 +34,12 @@ _INSTRUCTIONS = re.compile(
     r"|(阅卷|评分|批改|打分)(人|老师|员|系统|模型|助手|官).{0,16}(请|注意|好|你好|您好|[:：,，])",
     re.IGNORECASE | re.DOTALL,
 )
-FUNCTION_WORDS = frozenset(
-    (
-        "the a an is are was were be been being am it its this that these those they them their there he she his her i you your we our us of to in on at by for from with into onto over under "
-        "as than then so and or but if when while because since which who what where how why do does did done has have had can could may might will would should must not no also only just each "
-        "every any some all both more most much many one two such very about between across through within without after before during per via out up down get gets got make makes made use uses "
-        "used using let lets need needs like know knows learn learns take takes give gives put keep keeps become becomes turn turns say says mean means help helps allow allows work works show "
-        "shows see sees look looks instead rather same other another still even too again first second later now here means yet neither nor never always often usually"
-    ).split()
-)
-FUNCTION_CHARS = frozenset(
-    "的了是把用和在来让使就会能可以对从为成到与及也都还被将由而且不这那其它他她们一个种些只再又给跟比更最很已没有要不需得地着过上下里中后前时每各所如何么吗呢吧等之则即因此但若虽于通常先接靠做出去起开太易较"
-)
-LEAST_SHARE = 0.14
-LONG_PIECE = 6.5  # characters
-LEAST_WORDS = 6
+# The least share of words that hold a text together, 'of', 'is', 把: 0.3 to 0.5 in prose, about 0 in a list of keywords
+LEAST_SHARE = 0.12
+LEAST_WORDS = 8
+SAID_AGAIN = 0.15  # of the words are new
+ASKED_AGAIN = 0.6  # of the question's words are there
+REPEATED = 0.6  # of the words are not there twice
 
 
 def flags(question: Question, answer: str, words: Words) -> tuple[Flag, ...]:
@@ -72,38 +64,27 @@ def keyword_lists(words: Words) -> set[int]:
     return {
         number
         for number, (first, last) in enumerate(words.sentences)
-        if _keywords(words, first, last, 2 * LEAST_WORDS, LEAST_SHARE / 3)
+        if _keywords(words, first, last, LEAST_WORDS * 3 // 2, LEAST_SHARE / 3)
     }
 
 
 def _keywords(words: Words, first: int, last: int, least: int, threshold: float) -> bool:
-    """Whether hardly a word holds the others together, and, in Chinese, the pieces are short too."""
-    part = words.words[first:last]
-    if len(part) < least or function_share(words, first, last) >= threshold:
-        return False
-    if sum(word.chinese for word in part) < len(part) / 2:
-        return True
-    pieces = [len(piece) for piece in re.split(r"[^\w]+", words.text[part[0].start : part[-1].end]) if piece]
-    return sum(pieces) / len(pieces) < LONG_PIECE
-
-
-def function_share(words: Words, first: int, last: int) -> float:
-    """How much of a text holds it together: 'of', 'is', 把, 的. About 0.3 to 0.5 in prose, 0 in a list of keywords."""
-    part = words.words[first:last]
-    if not part:
-        return 0.0
-    holding = sum(first <= place < last for place in words.relations)
-    holding += sum((word.raw in FUNCTION_CHARS) if word.chinese else (word.raw in FUNCTION_WORDS) for word in part)
-    # A Chinese word is about 1.7 characters long, a function word about 1.2
-    return holding / len(part)
+    """Whether hardly a word holds the others together."""
+    part = list(segments(words, first, last))
+    # ':' and '→' say something of what stands before them
+    holding = sum(segment.holding for segment in part) + sum(first <= place < last for place in words.relations)
+    return len(part) >= least and holding / len(part) < threshold
 
 
 def _copied(question: Question, words: Words) -> bool:
-    """The answer says next to nothing that the question has not said."""
-    asked = {word.stem for text in (question.prompt.en, question.prompt.zh) for word in read(text).words}
-    content = [word for word in words.words if word.raw not in FUNCTION_WORDS and word.raw not in FUNCTION_CHARS]
-    if not content:
-        return False
-    fresh = {word.stem for word in content if word.stem not in asked}
-    # of Chinese, a word has two characters
-    return len(fresh) <= max(1 if not words.words[0].chinese else 3, 0.15 * len(content)) and len(content) >= 3
+    """The answer says next to nothing that the question has not said, and says that again."""
+    said = [segment.text for segment in segments(words) if not segment.holding]
+    for prompt in (question.prompt.en, question.prompt.zh):
+        asked = set(content_words(read(prompt)))
+        fresh = sum(word not in asked for word in said)
+        again = (
+            len(asked & set(said)) / max(len(asked), 1) >= ASKED_AGAIN or len(set(said)) / max(len(said), 1) <= REPEATED
+        )
+        if len(said) >= 3 and fresh <= SAID_AGAIN * len(said) and again:
+            return True
+    return False

@@ -120,7 +120,9 @@ class Reading:
         """The best that is said for the point, and the best against it."""
         matches = [match for terms in point.terms for match in self._lines(terms, point.about, wide=True)]
         matches += self._said(self._compiled._points[point.id], point.about)
-        return _best(matches, "for"), _best(matches, "against")
+        # What is denied of nobody knows what is denied of nothing
+        denied = [match for match in matches if self._surely_about(match, point.about)]
+        return _best(matches, "for"), _best(denied, "against")
 
     def misconception(self, wrong: Misconception) -> Match | None:
         """Where the answer says it, whole."""
