@@ -85,8 +85,7 @@ def solution(name: str, give_up: bool, invocation: Invocation) -> int:
     """The reference, once you have passed. 通过后显示参考答案。"""
     id = invocation.resolve(name)
     exercise = invocation.catalogue.get(id)
-    journal = invocation.workspace.journal
-    if journal.state().get(id) != "passed":
+    if not _passed(invocation, id):
         if not give_up:
             anyway = invocation.command(f"solution {id} --give-up")
             raise UsageError(
@@ -94,15 +93,18 @@ def solution(name: str, give_up: bool, invocation: Invocation) -> int:
                 Text(f"to see it all the same: {anyway}", f"仍然想看：{anyway}"),
             )
         if invocation.workspace.exists:
-            try:
-                journal.note("gave_up", id)
-            except OSError as error:
-                why = error.strerror or type(error).__name__
-                invocation.err().warning(Text(f"The journal cannot be written: {why}", f"无法写入日志：{why}"))
+            invocation.note("gave_up", id)
     from grader.content.document import read_text
 
     invocation.out.code(read_text(exercise.reference_file))
     return 0
+
+
+def _passed(invocation: Invocation, id: str) -> bool:
+    from grader.cli.hints import catch_up
+
+    catch_up(invocation)
+    return invocation.journal.state().get(id) == "passed"
 
 
 @click.command()
@@ -124,16 +126,52 @@ def reset(name: str, invocation: Invocation) -> int:
     if backup is None:
         out.line(Text(f"{path} is the stub already.", f"{path} 本来就是模板。"))
         return 0
+    invocation.note("reset", id)
     out.line(Text(f"{path} is the stub again.", f"{path} 已恢复为模板。"))
     out.line(Text(f"Your attempt is kept: {shown(backup)}", f"原来的作答保存在：{shown(backup)}"))
     return 0
 
 
 @click.command()
-@ID
+@click.argument("name", metavar="[ID]", required=False)
+@click.option("--all", "whole", is_flag=True, help="Without ID: not only the latest. 显示全部。")
 @command_options
-def history(name: str, invocation: Invocation) -> int:
-    """Your attempts at an exercise. 作答历史。"""
-    from grader.cli.history import show_history
+def history(name: str | None, whole: bool, invocation: Invocation) -> int:
+    """Your attempts and answers. 作答历史。"""
+    from grader.cli.history import show_all, show_history
 
-    return show_history(invocation, invocation.resolve(name))
+    return show_all(invocation, whole=whole) if name is None else show_history(invocation, name)
+
+
+@click.command()
+@command_options
+def review(invocation: Invocation) -> int:
+    """What is due today, questions and exercises. 今天该复习什么。"""
+    from grader.cli.reviewing import show_due
+
+    return show_due(invocation)
+
+
+@click.group()
+def journal() -> None:
+    """Your attempts and answers as a file. 导出或导入日志。"""
+
+
+@journal.command("export")
+@click.argument("file", metavar="FILE|-", type=click.Path(path_type=Path))
+@command_options
+def export_journal(file: Path, invocation: Invocation) -> int:
+    """Write the whole journal as JSON. 把日志写成 JSON。"""
+    from grader.cli.transfer import export_to
+
+    return export_to(invocation, file)
+
+
+@journal.command("import")
+@click.argument("file", metavar="FILE|-", type=click.Path(path_type=Path))
+@command_options
+def import_journal(file: Path, invocation: Invocation) -> int:
+    """Take in an exported journal; what is there already stays as it is. 导入日志，重复的不会再记一遍。"""
+    from grader.cli.transfer import import_from
+
+    return import_from(invocation, file)

@@ -19,6 +19,9 @@ from grader.errors import ContentError, Language, Text
 if TYPE_CHECKING:
     from grader.cli.workspace import Workspace
     from grader.content import Catalogue
+    from grader.content.bank import Bank
+    from grader.journal import Journal
+    from grader.journal.entries import NoteKind
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -51,10 +54,30 @@ class Invocation:
         return Catalogue((builtin_root(), *(root.expanduser() for root in self.content)))
 
     @cached_property
+    def bank(self) -> Bank:
+        from grader.content.bank import Bank
+
+        return Bank(self.catalogue.roots)
+
+    @cached_property
     def workspace(self) -> Workspace:
         from grader.cli.workspace import Workspace
 
         return Workspace.find()
+
+    @cached_property
+    def journal(self) -> Journal:
+        from grader.journal import Journal
+
+        return Journal.of_user()
+
+    def note(self, kind: NoteKind, id: str) -> None:
+        """Keep that something happened at an exercise; where that cannot be, one line says so."""
+        try:
+            self.journal.note(kind, id)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            self.err().warning(Text(f"The journal cannot be written: {why}", f"无法写入日志：{why}"))
 
     def resolve(self, name: str) -> str:
         """The id of the exercise that was meant."""

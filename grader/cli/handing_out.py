@@ -16,7 +16,10 @@ def hand_out(invocation: Invocation, id: str, *, quiet: bool = False) -> Path:
     """Write `attempts/ID.py` and say what to do with it."""
     exercise = invocation.catalogue.get(id)
     opening = statement(exercise, invocation.spoken).opening
+    passed = invocation.journal.state().get(id) == "passed"
     path = invocation.workspace.hand_out(id, read_bytes(exercise.stub_file))
+    if passed:
+        invocation.note("reset", id)  # from here on a pass shows that it is still known
     if quiet:
         invocation.err().line(Text(f"handed out {shown(path)}", f"已发放 {shown(path)}"))
         return path
@@ -24,7 +27,8 @@ def hand_out(invocation: Invocation, id: str, *, quiet: bool = False) -> Path:
     out.markdown(opening)
     out.line()
     _facts(out, exercise)
-    waiting = [one for one in exercise.after if not progress(exercise.after, invocation.workspace).passed(one)]
+    standing = progress(exercise.after, invocation.workspace, invocation.journal)
+    waiting = [one for one in exercise.after if not standing.passed(one)]
     if waiting:
         first = ", ".join(waiting)
         out.line(

@@ -5,11 +5,9 @@ from __future__ import annotations
 from grader.cli.common import Invocation
 from grader.cli.rendering import first_failing, mark_of
 from grader.cli.terminal import Screen
-from grader.content.place import shown
 from grader.daemon.client import read_submission
 from grader.errors import PracticeError, Text, UsageError
-from grader.journal import Attempt
-from grader.journal.journal import digest
+from grader.journal import Attempt, JournalError, digest
 from grader.verdict import CheckResult
 
 
@@ -28,7 +26,7 @@ def show_hint(invocation: Invocation, id: str, *, snippet: bool) -> int:
     if not hints:
         _no_hint(invocation.out, attempt)
         return 0
-    number = invocation.workspace.journal.notes_since_last("hint", id)
+    number = invocation.journal.hints_since_last(id)
     if number >= len(hints):
         for position, check in enumerate(hints):
             _show(invocation.out, check, position, len(hints))
@@ -42,20 +40,29 @@ def show_hint(invocation: Invocation, id: str, *, snippet: bool) -> int:
         )
         return 0
     _show(invocation.out, hints[number], number, len(hints))
-    _note(invocation, id)
+    invocation.note("hint", id)
     return 0
 
 
 def last_attempt(invocation: Invocation, id: str) -> Attempt:
     """The latest attempt at an exercise. UsageError when there is none."""
-    attempt = invocation.workspace.journal.last(id)
+    catch_up(invocation)
+    attempt = invocation.journal.last(id)
     if attempt is None:
         run = invocation.command(f"run {id}")
         raise UsageError(
-            Text(f"there is no attempt at {id} in {shown(invocation.workspace.attempts)} yet", f"{id} 还没有作答记录"),
+            Text(f"there is no attempt at {id} yet", f"{id} 还没有作答记录"),
             Text(f"make one: {run}", f"先作答一次：{run}"),
         )
     return attempt
+
+
+def catch_up(invocation: Invocation) -> None:
+    """What happened on another machine, where this one has not seen the journal yet."""
+    try:
+        invocation.journal.catch_up()
+    except JournalError as error:
+        invocation.err().warning(error.message)
 
 
 def _warn_if_changed(invocation: Invocation, attempt: Attempt) -> None:
@@ -98,12 +105,3 @@ def _show_snippet(invocation: Invocation, attempt: Attempt) -> int:
         )
     invocation.out.code(check.snippet)
     return 0
-
-
-def _note(invocation: Invocation, id: str) -> None:
-    """Remembered for the next time; where that cannot be, the same hint is shown again."""
-    try:
-        invocation.workspace.journal.note("hint", id)
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        invocation.err().warning(Text(f"The journal cannot be written: {why}", f"无法写入日志：{why}"))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from grader.cli.common import Invocation
 from grader.cli.progress import Progress, State, next_open, progress
 from grader.cli.terminal import Screen, cells, padded
 from grader.content import TOPICS, Exercise, Topic, learning_order
 from grader.errors import Text
-from grader.journal import Attempt
+from grader.journal import Attempt, JournalError
+
+if TYPE_CHECKING:
+    from grader.cli.reviewing import Mastery
 
 TOPIC_NAMES: dict[Topic, Text] = {
     "attention": Text("attention", "注意力"),
@@ -32,9 +37,9 @@ def overview(invocation: Invocation) -> int:
     """Counts, the last attempt, and the one command to type next."""
     exercises, errors = invocation.catalogue.all()
     invocation.warn_of(errors)
-    standing = progress((exercise.id for exercise in exercises), invocation.workspace)
+    standing = progress((exercise.id for exercise in exercises), invocation.workspace, invocation.journal)
     out = invocation.out
-    if not invocation.workspace.exists:
+    if not invocation.workspace.exists and not invocation.journal.begun:
         _welcome(invocation, len(exercises))
         return 0
     counts = [(standing.count(state), STATES[state]) for state in STATES]
@@ -42,11 +47,55 @@ def overview(invocation: Invocation) -> int:
         Text(" · ".join(f"{n} {name.en}" for n, name in counts), " · ".join(f"{name.zh} {n}" for n, name in counts)),
         "strong",
     )
-    last = invocation.workspace.journal.last()
+    last = invocation.journal.last()
     if last is not None:
         _last(out, last)
+    if invocation.journal.begun:
+        _known(invocation, exercises)
     _next(invocation, exercises, standing)
     return 0
+
+
+def _known(invocation: Invocation, exercises: list[Exercise]) -> None:
+    """Days in a row, what is known by topic, what is due. Without the database there is a line instead."""
+    from grader.cli.reviewing import due_in_words, mastery, questions
+    from grader.journal.entries import now
+    from grader.journal.schedule import due_today
+
+    out, journal = invocation.out, invocation.journal
+    try:
+        streak, cards = journal.streak(), journal.cards()
+    except JournalError as error:
+        invocation.err().warning(error.message)
+        return
+    if streak:
+        out.line(Text(f"{streak} day{'' if streak == 1 else 's'} in a row", f"连续 {streak} 天"))
+    asked = questions(invocation)
+    known = {("exercise", one.id) for one in exercises} | {("question", id) for id in asked}
+    if cards := [card for card in cards if (card.kind, card.subject) in known]:
+        _mastery(out, mastery(cards, exercises, asked.values(), now()))
+    if due := due_today(cards, now()):
+        words, review = due_in_words(due), invocation.command("review")
+        out.line(Text(f"{words.en}: {review}", f"{words.zh}：{review}"))
+
+
+def _mastery(out: Screen, topics: list[Mastery]) -> None:
+    """A line for each topic: what would still be known today, of everything that there is."""
+    out.line()
+    width = max(cells(out.say(TOPIC_NAMES[one.topic])) for one in topics)
+    for one in topics:
+        exercises = Text(f"{one.passed}/{one.exercises} exercises", f"练习 {one.passed}/{one.exercises}")
+        questions = Text(f"{one.answered}/{one.questions} questions", f"问答 {one.answered}/{one.questions}")
+        parts = [text for text, count in ((exercises, one.exercises), (questions, one.questions)) if count]
+        bar = f"{_bar(one.share)}  " if out.terminal and out.carries(_bar(0.5)) else ""
+        name = padded(out.say(TOPIC_NAMES[one.topic]), width)
+        out.line(f"{name}  {bar}{one.share:>4.0%}  {' · '.join(out.say(part) for part in parts)}", indent=2)
+    out.line()
+
+
+def _bar(share: float) -> str:
+    full = round(10 * share)
+    return "█" * full + "░" * (10 - full)
 
 
 def _welcome(invocation: Invocation, count: int) -> None:
@@ -95,7 +144,7 @@ def _next(invocation: Invocation, exercises: list[Exercise], standing: Progress)
 def list_exercises(invocation: Invocation) -> int:
     """All exercises by topic, in the order of learning."""
     exercises, errors = invocation.catalogue.all()
-    standing = progress((exercise.id for exercise in exercises), invocation.workspace)
+    standing = progress((exercise.id for exercise in exercises), invocation.workspace, invocation.journal)
     ordered = learning_order(exercises)
     widths = _widths(invocation.out, ordered)
     for number, topic in enumerate(topic for topic in TOPICS if any(one.topic == topic for one in ordered)):

@@ -9,6 +9,7 @@ from typing import Literal
 from grader.cli.workspace import Workspace
 from grader.content.catalogue import Catalogue
 from grader.content.exercise import Exercise
+from grader.journal import Journal
 
 State = Literal["passed", "started", "open"]
 
@@ -27,13 +28,16 @@ class Progress:
         return self.states.get(id) == "passed"
 
 
-def progress(ids: Iterable[str], workspace: Workspace) -> Progress:
-    """Reads the journal and the attempts, and no exercise."""
-    tried = workspace.journal.state()
+def progress(ids: Iterable[str], workspace: Workspace, journal: Journal) -> Progress:
+    """Reads the light side of the journal and the attempts' files, and no exercise."""
+    tried = {id: (one.passed, one.time.timestamp()) for id, one in journal.standing().items() if one.time}
     states: dict[str, State] = {}
     for id in ids:
-        states[id] = tried.get(id) or ("started" if workspace.started(id) else "open")
-    touched = {attempt.exercise: attempt.time.timestamp() for attempt in workspace.journal.attempts()}
+        if id in tried:
+            states[id] = "passed" if tried[id][0] else "started"
+        else:
+            states[id] = "started" if workspace.started(id) else "open"
+    touched = {id: time for id, (_, time) in tried.items()}
     for id, state in states.items():
         if state == "started" and workspace.started(id):
             touched[id] = max(touched.get(id, 0.0), workspace.attempt(id).lstat().st_mtime)
@@ -48,9 +52,9 @@ def next_open(exercises: Iterable[Exercise], standing: Progress) -> Exercise | N
     return next((one for one in learning_order(exercises) if standing.states.get(one.id, "open") == "open"), None)
 
 
-def next_id(catalogue: Catalogue, workspace: Workspace, *, other_than: str = "") -> str | None:
+def next_id(catalogue: Catalogue, workspace: Workspace, journal: Journal, *, other_than: str = "") -> str | None:
     """What `practice run` is about without an ID: what was started last, else the next; None when all is passed."""
-    standing = progress(catalogue.ids(), workspace)
+    standing = progress(catalogue.ids(), workspace, journal)
     for id in standing.unfinished:
         if id != other_than:
             return id

@@ -43,7 +43,7 @@ def choose(invocation: Invocation, name: str | None, file: Path | None) -> Targe
     else:
         from grader.cli.progress import next_id
 
-        found = next_id(invocation.catalogue, invocation.workspace)
+        found = next_id(invocation.catalogue, invocation.workspace, invocation.journal)
         if found is None:
             return None
         id = found
@@ -77,8 +77,8 @@ def run_once(invocation: Invocation, target: Target | None, *, as_json: bool, da
         verdict = grade(invocation, target, daemon=daemon)
         invocation.out.write(json.dumps(verdict.to_json(invocation.spoken), ensure_ascii=False) + "\n")
     else:
-        verdict = grade_and_show(invocation, target, daemon=daemon)
-        _next(invocation, target, verdict)
+        verdict, kept = grade_and_show(invocation, target, daemon=daemon)
+        _next(invocation, target, verdict, kept=kept)
     return EXIT[verdict.outcome]
 
 
@@ -94,8 +94,8 @@ def grade(invocation: Invocation, target: Target, *, daemon: bool) -> Verdict:
     return verdict
 
 
-def grade_and_show(invocation: Invocation, target: Target, *, daemon: bool) -> Verdict:
-    """Grade, showing each check as it finishes, and then what the verdict says."""
+def grade_and_show(invocation: Invocation, target: Target, *, daemon: bool) -> tuple[Verdict, bool]:
+    """Grade, showing each check as it finishes, and then what the verdict says. Whether the attempt was kept, too."""
 
     source, request = request_for(invocation, target)
     out = invocation.out
@@ -105,8 +105,7 @@ def grade_and_show(invocation: Invocation, target: Target, *, daemon: bool) -> V
         verdict = client.run(request, daemon=daemon, listen=checks.listen)
         checks.show_rest(verdict.checks)
     render_verdict(out, verdict)
-    record(invocation, target, verdict, source)
-    return verdict
+    return verdict, record(invocation, target, verdict, source)
 
 
 def listen_quietly(invocation: Invocation, event: Event) -> None:
@@ -123,26 +122,28 @@ def request_for(invocation: Invocation, target: Target) -> tuple[str, client.Req
     return source, client.Request(target.id, source, name, invocation.catalogue.roots)
 
 
-def record(invocation: Invocation, target: Target, verdict: Verdict, source: str) -> None:
+def record(invocation: Invocation, target: Target, verdict: Verdict, source: str) -> bool:
     """Keep the attempt. A file from elsewhere, graded where nothing was handed out, leaves nothing behind."""
     if not (target.own or invocation.workspace.exists):
-        return
-    journal = invocation.workspace.journal
+        return False
+    journal = invocation.journal
     try:
         journal.record(verdict, source)
     except OSError as error:
-        why, where = error.strerror or type(error).__name__, shown(journal.file)
+        why, where = error.strerror or type(error).__name__, shown(journal.home.folder)
         invocation.err().warning(
             Text(f"This attempt is not in the journal: {where}: {why}", f"这次作答没有记入日志：{where}：{why}")
         )
+        return False
+    return True
 
 
 # -------------------------------------------------------------------- what next
 
 
-def _next(invocation: Invocation, target: Target, verdict: Verdict) -> None:
-    """One or two commands that lead on."""
-    if verdict.outcome == "failed":
+def _next(invocation: Invocation, target: Target, verdict: Verdict, *, kept: bool) -> None:
+    """One or two commands that lead on. Hints are for what was kept."""
+    if verdict.outcome == "failed" and kept:
         _after_failure(invocation, target.id, verdict)
     elif verdict.outcome == "passed":
         solution = invocation.command(f"solution {target.id}")
@@ -153,7 +154,7 @@ def _next(invocation: Invocation, target: Target, verdict: Verdict) -> None:
 
 def _after_failure(invocation: Invocation, id: str, verdict: Verdict) -> None:
     out, first = invocation.out, first_failing(verdict.checks)
-    if first is None or id not in invocation.workspace.journal.state():
+    if first is None:
         return
     hint, snippet = invocation.command(f"hint {id}"), invocation.command(f"hint {id} --snippet")
     if out.say(first.hint):
@@ -165,7 +166,7 @@ def _after_failure(invocation: Invocation, id: str, verdict: Verdict) -> None:
 def _following(invocation: Invocation) -> None:
     from grader.cli.progress import next_id
 
-    following = next_id(invocation.catalogue, invocation.workspace)
+    following = next_id(invocation.catalogue, invocation.workspace, invocation.journal)
     if following is None:
         invocation.out.line(Text("Every exercise is passed.", "所有练习都已通过。"), "good")
     else:

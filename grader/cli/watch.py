@@ -75,7 +75,7 @@ class _Watch:
     def _begin(self) -> bool:
         """Whether the stub had to be handed out first."""
         if not self._target.own or self._invocation.workspace.started(self._target.id):
-            last = self._invocation.workspace.journal.last(self._target.id)
+            last = self._invocation.journal.last(self._target.id)
             self._previous = last.verdict if last else None
             return False
         from grader.cli.handing_out import hand_out
@@ -175,7 +175,8 @@ class _Watch:
     def _next(self) -> None:
         from grader.cli.progress import next_id
 
-        id = next_id(self._invocation.catalogue, self._invocation.workspace, other_than=self._target.id)
+        invocation = self._invocation
+        id = next_id(invocation.catalogue, invocation.workspace, invocation.journal, other_than=self._target.id)
         if id is None:
             self._out.line(Text("There is no other exercise to do.", "没有其他要做的练习了。"))
             return

@@ -1,4 +1,4 @@
-"""Where a candidate works: `attempts/ID.py`, the backups below `attempts/backup`, and the journal."""
+"""Where a candidate works: `attempts/ID.py`, and the backups below `attempts/backup`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 
 from grader.content.place import shown
 from grader.errors import Text, UsageError
-from grader.journal import Journal
 
 ATTEMPTS = "attempts"
 
@@ -39,10 +38,6 @@ class Workspace:
     def exists(self) -> bool:
         """Whether anything was handed out here."""
         return self.attempts.is_dir()
-
-    @property
-    def journal(self) -> Journal:
-        return Journal(self.attempts / ".practice" / "journal.jsonl")
 
     def attempt(self, id: str) -> Path:
         """The file that a candidate edits."""

@@ -1,5 +1,22 @@
-"""What was tried, and what came of it: the attempts of one workspace."""
+"""What was tried and answered, what came of it, and when to come back to it: one journal for each user.
 
-from grader.journal.journal import Attempt, Journal, State
+Light to import and to write to; what is asked of the database imports SQLAlchemy. See docs/architecture.md.
+"""
 
-__all__ = ["Attempt", "Journal", "State"]
+from grader.journal.entries import Answer, Attempt, Dispute, Note, State
+from grader.journal.home import Home, JournalError
+from grader.journal.journal import Journal, digest
+from grader.journal.snapshot import Standing
+
+__all__ = [
+    "Answer",
+    "Attempt",
+    "Dispute",
+    "Home",
+    "Journal",
+    "JournalError",
+    "Note",
+    "Standing",
+    "State",
+    "digest",
+]

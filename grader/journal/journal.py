@@ -1,130 +1,212 @@
-"""A first light journal: JSON lines beside the attempts, only ever appended to.
+"""The journal as commands use it.
 
-One line is one object with `time`, `kind` and `exercise`; an attempt carries its verdict in both languages. A line that
-is torn (a full disk, a killed process) or was written by a later version is passed over: nothing that stands in this
-file may keep anyone from a verdict.
+Whatever happens is put into the inbox, durably and at once, and the few things that grading needs are read from there
+and from the snapshot: neither opens the database. The first question that only the database can answer does, and
+moves what waits into it before it answers.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from grader.verdict import Verdict, pack, unpack
+from grader.journal.entries import (
+    Answer,
+    AnswerOutcome,
+    Attempt,
+    Dispute,
+    Entry,
+    Note,
+    NoteKind,
+    State,
+    clean,
+    new_id,
+    now,
+)
+from grader.journal.home import Home
+from grader.journal.inbox import Inbox
+from grader.journal.snapshot import Snapshots, Standing
+from grader.verdict import Verdict, pack
 
-State = Literal["passed", "started"]
-Note = Literal["hint", "gave_up", "reset"]
-LOCK_SECONDS = 0.5
+if TYPE_CHECKING:
+    from grader.journal.schedule import Card
+    from grader.journal.store import Logged, Store
 
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One submission with its time and its verdict. `packed` is the verdict as `grader.verdict.pack` wrote it."""
-
-    time: datetime
-    exercise: str
-    sha256: str
-    outcome: str
-    points: float
-    max_points: float
-    packed: dict[str, Any]
-
-    @property
-    def verdict(self) -> Verdict:
-        return unpack(self.packed)
+Kept = TypeVar("Kept", Attempt, Note, Answer, Dispute)
 
 
 class Journal:
-    """The journal in `file`, which comes to be with the first line."""
+    """One user's journal. Reading from the database raises JournalError, one line, where it cannot be used."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self._inbox = Inbox(home.folder / "inbox")
+        self._snapshots = Snapshots(home.folder)
 
-    def record(self, verdict: Verdict, source: str) -> None:
-        """Append an attempt. Raises OSError where it cannot be written."""
-        self._append(
-            "attempt",
-            verdict.exercise,
-            {
-                "sha256": digest(source),
-                "outcome": verdict.outcome,
-                "points": verdict.points,
-                "max_points": verdict.max_points,
-                "verdict": pack(verdict),
-            },
+    @classmethod
+    def of_user(cls) -> Journal:
+        return cls(Home.of_user())
+
+    # ------------------------------------------- what happens; OSError where it cannot be kept
+
+    def record(self, verdict: Verdict, source: str) -> Attempt:
+        """Keep an attempt."""
+        return self._put(
+            Attempt(
+                new_id(),
+                now(),
+                verdict.exercise,
+                digest(source),
+                verdict.outcome,
+                float(verdict.points),
+                float(verdict.max_points),
+                pack(verdict),
+            )
         )
 
-    def note(self, kind: Note, exercise: str) -> None:
-        """Append that something else happened. Raises OSError where it cannot be written."""
-        self._append(kind, exercise, {})
+    def note(self, kind: NoteKind, exercise: str) -> Note:
+        """Keep that something else happened at an exercise."""
+        return self._put(Note(new_id(), now(), kind, exercise))
 
-    def attempts(self, exercise: str | None = None) -> list[Attempt]:
-        """The attempts at one exercise, or at all, oldest first."""
-        lines = self._lines()
-        return [found for line in lines if exercise in (None, line["exercise"]) and (found := _attempt(line))]
+    def record_answer(
+        self, question: str, *, language: str, text: str, grade: dict[str, Any], score: float, outcome: AnswerOutcome
+    ) -> Answer:
+        """Keep an answer. `grade` is JSON-able and whatever its grader wants to find again."""
+        return self._put(
+            Answer(new_id(), now(), question, language, clean(text), min(max(float(score), 0.0), 1.0), outcome, grade)
+        )
 
-    def last(self, exercise: str | None = None) -> Attempt | None:
-        """The latest attempt."""
-        return next(iter(self.attempts(exercise)[-1:]), None)
+    def dispute(self, answer: Answer, point: str) -> Dispute:
+        """Keep that a candidate wants a point of an answer counted as covered."""
+        return self._put(Dispute(new_id(), now(), answer.question, point, answer.id))
+
+    # ------------------------------------------------------------- what grading needs, light
+
+    def standing(self) -> dict[str, Standing]:
+        """Every exercise that was tried, or hinted at."""
+        waiting = self._inbox.waiting()  # before the snapshot: see there
+        snapshot = self._snapshots.read()
+        found = dict(snapshot.exercises)
+        for one in waiting:
+            before = found.get(one.subject, Standing(False, None))
+            if one.id in snapshot.drained:
+                continue
+            if one.kind == "attempt":
+                found[one.subject] = Standing(before.passed or one.outcome == "passed", one.time)
+            elif one.kind == "hint":
+                found[one.subject] = Standing(before.passed, before.time, before.hints + 1)
+        return found
 
     def state(self) -> dict[str, State]:
         """Every exercise that was tried: passed once is passed."""
-        found: dict[str, State] = {}
-        for attempt in self.attempts():
-            if attempt.outcome == "passed":
-                found[attempt.exercise] = "passed"
-            else:
-                found.setdefault(attempt.exercise, "started")
-        return found
+        return {id: "passed" if one.passed else "started" for id, one in self.standing().items() if one.time}
 
-    def notes_since_last(self, kind: Note, exercise: str) -> int:
-        """How often something was noted since the latest attempt at this exercise."""
-        count = 0
-        for line in self._lines():
-            if line["exercise"] == exercise:
-                count = 0 if line["kind"] == "attempt" else count + (line["kind"] == kind)
-        return count
+    def last(self, exercise: str | None = None) -> Attempt | None:
+        """The latest attempt at one exercise, or at all."""
+        for one in reversed(self._inbox.waiting()):
+            if one.kind == "attempt" and exercise in (None, one.subject):
+                found = self._inbox.read(one)
+                if isinstance(found, Attempt):
+                    return found
+        if exercise is None:
+            tried = {id: one.time for id, one in self._snapshots.read().exercises.items() if one.time}
+            exercise = max(tried, key=lambda id: tried[id]) if tried else None
+        return self._snapshots.last(exercise) if exercise else None
 
-    def noted(self, kind: Note, exercise: str) -> list[datetime]:
-        """When something was noted."""
-        return [_time(line) for line in self._lines() if (line["kind"], line["exercise"]) == (kind, exercise)]
+    def hints_since_last(self, exercise: str) -> int:
+        """How many hints were given since the latest attempt."""
+        found = self.standing().get(exercise)
+        return found.hints if found else 0
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        try:
-            data = self.file.read_bytes()
-        except OSError:
-            return
-        for raw in data.splitlines():
-            try:
-                line = json.loads(raw)
-                _time(line)
-            except (ValueError, TypeError, KeyError):
-                continue
-            if isinstance(line.get("kind"), str) and isinstance(line.get("exercise"), str):
-                yield line
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything to ask a database for."""
+        return bool(self.home.url) or self.home.database.exists() or bool(self._inbox.waiting())
 
-    def _append(self, kind: str, exercise: str, more: dict[str, Any]) -> None:
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = {"time": now, "kind": kind, "exercise": exercise, **more}
-        data = json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            _lock(descriptor)
-            size = os.fstat(descriptor).st_size
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                data = b"\n" + data  # the last line is torn: this one must not become part of it
-            while data:
-                data = data[os.write(descriptor, data) :]
-        finally:
-            os.close(descriptor)
+    def catch_up(self) -> None:
+        """On a machine that has not seen this database yet: learn from it how the exercises stand."""
+        if self.home.url and not self._snapshots.exists:
+            _ = self._store
+
+    # ------------------------------------------------------------ what the database is asked
+
+    def attempts(self, exercise: str | None = None) -> list[Attempt]:
+        """The attempts at one exercise, or at all, oldest first."""
+        return self._drained().entries(Attempt, exercise)
+
+    def notes(self, exercise: str | None = None) -> list[Note]:
+        """What else happened."""
+        return self._drained().entries(Note, exercise)
+
+    def answers(self, question: str | None = None) -> list[Answer]:
+        """The answers to one question, or to all, oldest first."""
+        return self._drained().entries(Answer, question)
+
+    def disputes(self, question: str | None = None) -> list[Dispute]:
+        """The points that were disputed."""
+        return self._drained().entries(Dispute, question)
+
+    def log(self, limit: int | None = None) -> tuple[list[Logged], int]:
+        """The latest attempts and answers, oldest first, and how many there are in all."""
+        return self._drained().log(limit)
+
+    def cards(self) -> list[Card]:
+        """The review card of everything that was passed or answered."""
+        return self._drained().cards()
+
+    def due(self, at: datetime | None = None) -> list[Card]:
+        """What is to be reviewed by the end of the day, the most forgotten first."""
+        from grader.journal.schedule import due_today
+
+        return due_today(self.cards(), at or now())
+
+    def streak(self, at: datetime | None = None) -> int:
+        """On how many days in a row something was done, by the user's clock."""
+        from grader.journal.schedule import days_in_a_row
+
+        days = {time.astimezone().date() for time in self._drained().times()}
+        return days_in_a_row(days, (at or now()).astimezone().date())
+
+    def export(self) -> str:
+        """The whole journal as JSON."""
+        from grader.journal.transfer import dumped
+
+        store = self._drained()
+        entries: list[Entry] = [*store.entries(Attempt), *store.entries(Note)]
+        return dumped([*entries, *store.entries(Answer), *store.entries(Dispute)])
+
+    def import_(self, text: str, name: str) -> tuple[int, int]:
+        """Take in what `export` wrote; `name` is for messages. How many entries were new, and how many there were."""
+        from grader.journal.transfer import loaded
+
+        entries: Sequence[Entry] = loaded(text, name)
+        return self._drained().import_(entries), len(entries)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if "_store" in self.__dict__:
+            self._store.close()
+            del self.__dict__["_store"]
+
+    def _put(self, entry: Kept) -> Kept:
+        self._inbox.put(entry)
+        return entry
+
+    @cached_property
+    def _store(self) -> Store:
+        from grader.journal.store import Store
+
+        store = Store(self.home)
+        store.drain()
+        return store
+
+    def _drained(self) -> Store:
+        """The database with everything in it that has happened."""
+        if "_store" in self.__dict__:
+            self._store.drain()
+        return self._store
 
 
 def digest(source: str) -> str:
@@ -132,40 +214,3 @@ def digest(source: str) -> str:
     import hashlib
 
     return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _lock(descriptor: int) -> None:
-    """Alone in the file, or an OSError after a moment: a verdict does not wait for a journal."""
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-
-
-def _time(line: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(line["time"]).astimezone()
-
-
-def _attempt(line: dict[str, Any]) -> Attempt | None:
-    """None for a line of another kind, or one that this version does not understand."""
-    if line["kind"] != "attempt":
-        return None
-    try:
-        attempt = Attempt(
-            time=_time(line),
-            exercise=line["exercise"],
-            sha256=line["sha256"],
-            outcome=line["outcome"],
-            points=line["points"],
-            max_points=line["max_points"],
-            packed=line["verdict"],
-        )
-        attempt.verdict  # noqa: B018 - read once, so that a caller never meets a verdict that cannot be
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
-    return attempt

@@ -75,7 +75,12 @@ class Practice:
 
     @property
     def journal(self) -> Path:
-        return self.folder / "attempts" / ".practice" / "journal.jsonl"
+        return self.folder / ".local" / "share" / "practice"
+
+    @property
+    def graded_so_far(self) -> list[Path]:
+        """The attempts that wait for the database: all of them until a command has opened it."""
+        return sorted((self.journal / "inbox").glob("*.attempt.*.json"))
 
     def write(self, source: str | bytes, name: str = "scale") -> Path:
         """Stands for the candidate's editor."""

@@ -110,7 +110,8 @@ class TestFailing:
         assert done.returncode == 1
         assert "your code printed:\n    word\n" in done.stdout
         assert len(done.stdout) < 4000
-        assert practice.journal.stat().st_size < 100_000
+        (kept,) = practice.graded_so_far
+        assert kept.stat().st_size < 100_000
 
     def test_a_megabyte_of_output_fails_no_right_answer(self, practice: Practice) -> None:
         practice.write("def scale(x, *, factor):\n    print('word\\n' * 250_000)\n    return x * factor\n")

@@ -165,7 +165,7 @@ class TestGrading:
         done = practice("run", "scale", "--content", practice.content, cwd=practice.attempt.parent)
         assert done.stdout.startswith("scale · scale.py")
         assert done.returncode == 0
-        assert practice.journal.exists()
+        assert len(practice.graded_so_far) == 1
 
     def test_control_characters_of_a_submission_do_not_reach_the_terminal(self, practice: Practice) -> None:
         practice.write(
@@ -251,7 +251,8 @@ def test_a_broken_exercise_is_named_and_the_others_work(practice: Practice, tmp_
 
 def test_a_journal_that_cannot_be_written_costs_one_line(practice: Practice) -> None:
     practice.write(RIGHT)
-    (practice.folder / "attempts" / ".practice").write_text("not a folder\n")
+    practice.journal.parent.mkdir(parents=True)
+    practice.journal.write_text("not a folder\n")
     done = practice.graded("scale")
     assert done.returncode == 0
     assert "Passed: 4 of 4" in done.stdout
