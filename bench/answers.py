@@ -1,4 +1,4 @@
-"""How well free text is graded: false accepts, false rejects and points, on the questions' own test answers or on others.
+"""How well free text is graded: false accepts and false rejects, on the questions' own test answers or on others.
 
 python bench/answers.py                           one table over all questions' own test answers
 python bench/answers.py --questions gpt-3 gan     each test answer of these, with what was found in it
@@ -102,9 +102,8 @@ def _answers(options: argparse.Namespace, compiled: dict[str, Compiled]) -> list
 
 
 def _show(test: dict[str, Any], graded: Any, fine: bool, wanted: tuple[float, float]) -> None:
-    print(
-        f"\n{'ok    ' if fine else 'MISSED'} {test['question']} {test['language']} {test['kind']}: {graded.score} (wanted {wanted[0]}-{wanted[1]}) {' '.join(graded.flags)}"
-    )
+    head = f"{'ok    ' if fine else 'MISSED'} {test['question']} {test['language']} {test['kind']}: {graded.score}"
+    print(f"\n{head} (wanted {wanted[0]}-{wanted[1]}) {' '.join(graded.flags)}")
     print(f"  {test['answer']}")
     for point in graded.points:
         wanted_status = test.get("points", {}).get(point.id, "")

@@ -1,4 +1,4 @@
-"""Grading of free text against a rubric, without a model: points covered, with the words that showed it, and what is wrong.
+"""Grading of free text against a rubric, without a model: points covered, words that show it, what is wrong.
 
 `grade(question, rubric, concepts, answer)` is the whole interface; it reads no file and keeps nothing. Light: no torch.
 """

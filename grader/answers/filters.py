@@ -14,7 +14,7 @@ MAX_CHARACTERS = 20_000
 _GIVEN_UP = re.compile(
     r"^\W*((sorry|uh|um|well|honestly)\W+)*(i\s+(really\s+)?(do\s*n['’]?o?t|don['’]?t|dont)\s+(really\s+)?know|i\s+have\s+no\s+idea|no\s+idea|not\s+sure|no\s+answer|idk|n/?a|pass|skip|none|"
     r"i\s+forgot|i\s+am\s+not\s+sure|i['’]?m\s+not\s+sure|no\s+clue|todo|test|ok|yes|no|"
-    r"(我)?(也)?(真的)?(不知道|不会|不清楚|不懂|没学过|不了解|忘了|没思路|没有思路|不太清楚|不太懂)(了|啊|呢)?|跳过|略|无|没有|同上|抱歉|对不起)\W*.{0,24}$",
+    r"(这个|这道题|这题)?(我)?(也)?(真的)?(不知道|不会|不清楚|不懂|没学过|不了解|忘了|没思路|没有思路|不太清楚|不太懂)(了|啊|呢)?|跳过|略|无|没有|同上|抱歉|对不起)\W*.{0,24}$",
     re.IGNORECASE | re.DOTALL,
 )
 _INSTRUCTIONS = re.compile(
@@ -34,9 +34,11 @@ _INSTRUCTIONS = re.compile(
     r"|(阅卷|评分|批改|打分)(人|老师|员|系统|模型|助手|官).{0,16}(请|注意|好|你好|您好|[:：,，])",
     re.IGNORECASE | re.DOTALL,
 )
+_SEPARATORS = re.compile(r"[,，、;；|/\n]|(?<=[\u3400-\u9fff])\s+|\s+(?=[\u3400-\u9fff])")
 # The least share of words that hold a text together, 'of', 'is', 把: 0.3 to 0.5 in prose, about 0 in a list of keywords
 LEAST_SHARE = 0.12
 LEAST_WORDS = 8
+SHORT_PIECE = 2.6  # words between two commas, on the average: of so short pieces twice the share is wanted
 SAID_AGAIN = 0.15  # of the words are new
 ASKED_AGAIN = 0.6  # of the question's words are there
 REPEATED = 0.6  # of the words are not there twice
@@ -46,7 +48,7 @@ def flags(question: Question, answer: str, words: Words) -> tuple[Flag, ...]:
     """What keeps the answer from being graded; () for an honest one."""
     if len(answer) > MAX_CHARACTERS:
         return ("too_long",)
-    if not words.words or _GIVEN_UP.fullmatch(answer.strip()) and len(words.words) < 16:
+    if not words.words or (_GIVEN_UP.fullmatch(answer.strip()) and len(words.words) < 16):
         return ("empty",)
     found: list[Flag] = []
     if _INSTRUCTIONS.search(answer):
@@ -73,7 +75,11 @@ def _keywords(words: Words, first: int, last: int, least: int, threshold: float)
     part = list(segments(words, first, last))
     # ':' and '→' say something of what stands before them
     holding = sum(segment.holding for segment in part) + sum(first <= place < last for place in words.relations)
-    return len(part) >= least and holding / len(part) < threshold
+    if len(part) < least:
+        return False
+    text = words.text[words.words[first].start : words.words[last - 1].end]
+    pieces = len(_SEPARATORS.findall(text)) + 1
+    return holding / len(part) < (2 * threshold if len(part) / pieces < SHORT_PIECE else threshold)
 
 
 def _copied(question: Question, words: Words) -> bool:

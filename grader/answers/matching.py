@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 from grader.answers.forms import Finder, Span
@@ -14,10 +15,11 @@ from grader.answers.segments import content_words
 from grader.answers.words import Word, Words, mended, read
 from grader.content.question import Concept, Misconception, Point, Rubric, Terms
 
-# How much of a phrasing must be there, by the weight of its words. Calibrated by bench/answers.py --calibrate on authors'
-# phrasings against those of other points, never on test answers.
+# How much of a phrasing must be there, by the weight of its words. Calibrated by authors'
+# phrasings against those of other points, never on test answers: `bench/answers.py --prove` shows what it costs.
 SAID = 0.68
 HALF_SAID = 0.5
+MOST_TRIED = 3  # occurrences of a term in one sentence
 WORDED = 0.85  # of a misconception's wording
 HEAD = 6  # words of a clause among which its subject is looked for (characters of Chinese: twice as many)
 
@@ -93,10 +95,15 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An occurrence of a term: `side` says whether as it is meant."""
+    """An occurrence of a term, or of its opposite; `cues`: the negations that reach it."""
 
     span: Span
-    side: Side
+    cues: frozenset[int]
+    opposite: bool
+
+    @property
+    def side(self) -> Side:
+        return "against" if (len(self.cues) + self.opposite) % 2 else "for"
 
 
 class Reading:
@@ -132,7 +139,7 @@ class Reading:
         return _best([match for match in matches if self._surely_about(match, wrong.about)], "for")
 
     def _worded(self, wrong: Misconception) -> list[Match]:
-        """Its wordings, where they are there nearly whole and no right phrasing is as near: often one word is between them."""
+        """Its wordings, nearly whole, where no right phrasing is as near: often one word is between the two."""
         matches = []
         for index, (_, first, last) in enumerate(self._sentences):
             near = max(
@@ -175,14 +182,17 @@ class Reading:
             meant += self._found.get(term, [])
             if term.startswith("@") and (opposite := self._compiled._concepts[term[1:]].opposite):
                 other += self._found.get("@" + opposite, [])
-        found = []
-        for span in meant:
-            if not self._polarity.gone(span) and not any(span.inside(longer) for longer in other):
-                found.append(_Found(span, "against" if self._polarity.negated(span) else "for"))
-        for span in other:
-            # 'does not need labels' is 'unlabelled'
-            if not self._polarity.gone(span) and not any(span.inside(longer) or span == longer for longer in meant):
-                found.append(_Found(span, "for" if self._polarity.negated(span) else "against"))
+        found = [
+            _Found(span, self._polarity.reaching(span), opposite=False)
+            for span in meant
+            if not self._polarity.gone(span) and not any(span.inside(longer) for longer in other)
+        ]
+        found += [
+            # Where it is negated, it is meant: 'does not need labels' is 'unlabelled'
+            _Found(span, self._polarity.reaching(span), opposite=True)
+            for span in other
+            if not self._polarity.gone(span) and not any(span.inside(longer) or span == longer for longer in meant)
+        ]
         return found
 
     def _line(self, groups: list[list[_Found]], about: str | None, low: int, high: int) -> Match | None:
@@ -202,6 +212,8 @@ class Reading:
         if all(positive):
             return _spread(positive, 1.0, "for")
         if len(present) == len(groups) and low == high:
+            if turned := _turned_twice(inside):
+                return _spread(turned, 1.0, "for")
             chosen = [yes or group for yes, group in zip(positive, inside, strict=True)]
             if _together(chosen, words):
                 return _spread(chosen, 1.0, "against")
@@ -256,27 +268,42 @@ class Reading:
 
 
 def _subjects(words: Words, subjects: dict[str, tuple[str, ...]], found: dict[str, list[Span]]) -> list[frozenset[str]]:
-    """For each word the subjects that its clause is about: those named at its beginning, or else the last clause's."""
-    mentions: dict[int, set[str]] = {}
-    starts: dict[int, int] = {}
+    """For each word the subjects that are spoken of there: those named at the beginning of its clause, or else before."""
+    beginnings: dict[int, int] = {}
     for place, word in enumerate(words.words):
-        starts.setdefault(word.clause, place)
-    for name, forms in subjects.items():
-        for form in forms:
-            for span in found.get(form, ()):
-                word = words.words[span.first]
-                if _belongs_to_a_thing(words, span):
-                    continue
-                reach = 2 * HEAD if word.chinese else HEAD
-                if span.first - starts[word.clause] < reach:
-                    mentions.setdefault(word.clause, set()).add(name)
+        beginnings.setdefault(word.clause, place)
+    mentions = sorted(
+        ((span, name) for name, forms in subjects.items() for form in forms for span in found.get(form, ())),
+        key=lambda mention: (mention[0].first, -mention[0].last),
+    )
     current: frozenset[str] = frozenset()
-    result = []
-    for word in words.words:
-        if word.clause in mentions:
-            current = frozenset(mentions[word.clause])
-        result.append(current)
-    return result
+    result: list[frozenset[str]] = []
+    last: Span | None = None
+    for span, name in mentions:
+        if (last and span.first <= last.last) or _belongs_to_a_thing(words, span):
+            continue
+        between = [word.raw for word in words.words[last.last + 1 : span.first]] if last else ["."]
+        if last and len(between) <= len(_LINKS) and all(raw in _LINKS for raw in between):
+            current |= {name}  # 'pre-training and fine-tuning', 预训练和微调
+        elif _begins(words, span, beginnings):
+            result += [current] * (span.first - len(result))
+            current = frozenset({name})
+        else:
+            continue
+        result = result[: span.first]
+        last = span
+    return result + [current] * (len(words.words) - len(result))
+
+
+_LINKS = ("and", "or", "versus", "vs", "the", "a", "和", "与", "跟", "或", "及", "以")
+
+
+def _begins(words: Words, span: Span, beginnings: dict[int, int]) -> bool:
+    """Whether a mention stands where a clause names what it is about: at its head, or after 'and'."""
+    word = words.words[span.first]
+    head = 2 * HEAD if word.chinese else HEAD
+    before = [each.raw for each in words.words[max(0, span.first - 3) : span.first]]
+    return span.first - beginnings[word.clause] < head or "and" in before
 
 
 # 'the pretrained model', 预训练好的权重: what came out of it, in a clause about something else
@@ -296,6 +323,14 @@ def _belongs_to_a_thing(words: Words, span: Span) -> bool:
 def _capped(share: float, words: int) -> float:
     """Against what counts as said; one word alone says nothing."""
     return share / SAID if words > 1 else 0.0
+
+
+def _turned_twice(groups: list[list[_Found]]) -> list[list[_Found]] | None:
+    """One negation over the whole line, and one opposite in it: 'does not make the file larger'."""
+    for chosen in product(*(group[:MOST_TRIED] for group in groups)):
+        if len({each.cues for each in chosen}) == 1 and not (len(chosen[0].cues) + sum(e.opposite for e in chosen)) % 2:
+            return [[each] for each in chosen]
+    return None
 
 
 def _together(groups: list[list[_Found]], words: list[Word]) -> bool:

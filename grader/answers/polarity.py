@@ -1,7 +1,7 @@
-"""What is negated and what is only mentioned: scopes of 'not' and of 不, and contrasts such as 'unlike X' and 不是X而是Y.
+"""What is negated and what is only mentioned: how far 'not' and 不 reach; 'unlike X', 不是X而是Y.
 
-A negation reaches from its cue to the end of its clause. 'not only', 不仅 and their like negate nothing. What stands in a
-contrast is neither said nor denied: it is dropped before anything is compared.
+A negation reaches from its cue to the end of its clause. 'not only', 不仅 and their like negate nothing. What stands in
+a contrast is neither said nor denied: it is dropped before anything is compared.
 """
 
 from __future__ import annotations
@@ -16,29 +16,38 @@ REACH = 14  # words that an English negation reaches at most
 
 # Longest first does not matter: a cue inside an exemption is none, and of nested cues the longest counts.
 _EXEMPT = """
-not only | not just | not merely | not simply | not solely | not necessarily | not always | not guarantee | not guaranteed | not entirely | not completely |
-not exactly | not fully | not to mention | not surprising | not so much | no doubt | no matter | nothing but | whether or not | or not | no more than |
-no less than | no surprise | not perfect | not free | not magic | not trivial | not without | if not | why not | not be lost | do not forget | no wonder | not all |
-not every | not need to be | not perfectly | not the same | not identical | not mean | not much | not too | not very
-不同 | 不仅 | 不只 | 不但 | 不光 | 不单 | 不断 | 不过 | 不管 | 不论 | 无论 | 非常 | 未来 | 不得不 | 不可避免 | 不一定 | 未必 | 不足 | 不错 |
-不少 | 不久 | 不妨 | 无疑 | 除非 | 无限 | 无穷 | 没错 | 没问题 | 不可或缺 | 不可缺少 | 不等于 | 不总是 | 不完全 | 不见得 | 毫无疑问 | 是不是 | 能不能 | 会不会 |
-有没有 | 要不要 | 非线性 | 没那么 | 不太 | 并非总是 | 不是万能 | 并不总是 | 不像话 | 不意味着 | 并不意味着 | 无非 | 差不多 | 不一样 | 不亚于 | 不在话下 | 淹没
+not only | not just | not merely | not simply | not solely | not necessarily | not always | not guarantee
+not guaranteed | not entirely | not completely | not exactly | not fully | not to mention | not surprising
+not so much | no doubt | no matter | nothing but | whether or not | or not | no more than | no less than
+no surprise | not perfect | not free | not magic | not trivial | not without | if not | why not | not be lost
+do not forget | no wonder | not all | not every | not need to be | not perfectly | not the same | not identical
+not mean | not much | not too | not very
+不同 | 不仅 | 不只 | 不但 | 不光 | 不单 | 不断 | 不过 | 不管 | 不论 | 无论 | 非常 | 未来 | 不得不 | 不可避免
+不一定 | 未必 | 不足 | 不错 | 不少 | 不久 | 不妨 | 无疑 | 除非 | 无限 | 无穷 | 没错 | 没问题 | 不可或缺
+不可缺少 | 不等于 | 不总是 | 不完全 | 不见得 | 毫无疑问 | 是不是 | 能不能 | 会不会 | 有没有 | 要不要 | 非线性
+没那么 | 不太 | 并非总是 | 不是万能 | 并不总是 | 不像话 | 不意味着 | 并不意味着 | 无非 | 差不多 | 不一样
+不亚于 | 不在话下 | 淹没
 """
 _CUES = """
-not | no | never | without | neither | nor | none | nothing | nobody | hardly | scarcely | barely | lack | lacks | lacking | fail to | fails to | failed to | fails | fail |
-unable to | impossible to | no longer | avoid | prevent | prevents | far from | free of | far less | refuse to | ceases to | loses the ability | rather than being
-不是 | 并不是 | 不会 | 并不会 | 并不 | 不能 | 并不能 | 无法 | 没有 | 并没有 | 没法 | 不需要 | 无需 | 不用 | 不再 | 从不 | 从来不 | 不必 | 毫无 | 难以 | 未 | 未能 | 没 | 无 |
-并非 | 绝非 | 不 | 勿 | 缺乏 | 缺少 | 避免 | 防止 | 不可能 | 不可以 | 不可 | 决不 | 绝不 | 免去 | 省去 | 丧失 | 不靠 | 不依赖
+not | no | never | without | neither | nor | none | nothing | nobody | hardly | scarcely | barely | lack | lacks
+lacking | fail to | fails to | failed to | fails | fail | unable to | impossible to | no longer | avoid
+prevent | prevents | far from | free of | far less | refuse to | ceases to | loses the ability
+rather than being
+不是 | 并不是 | 不会 | 并不会 | 并不 | 不能 | 并不能 | 无法 | 没有 | 并没有 | 没法 | 不需要 | 无需 | 不用 | 不再
+从不 | 从来不 | 不必 | 毫无 | 难以 | 未 | 未能 | 没 | 无 | 并非 | 绝非 | 不 | 勿 | 缺乏 | 缺少 | 避免 | 防止
+不可能 | 不可以 | 不可 | 决不 | 绝不 | 免去 | 省去 | 丧失 | 不靠 | 不依赖
 """
 # The whole clause before it is denied
 _DENIED = """
-is false | is wrong | is impossible | is not possible | is not true | is incorrect | does not happen | is a myth | is not the case
+is false | is wrong | is impossible | is not possible | is not true | is incorrect | does not happen | is a myth
+is not the case
 是错的 | 不成立 | 做不到 | 不可能的 | 是错误的 | 是误解
 """
 # From the first to the end of the clause, or to the last where one is named
 _CONTRASTS = """
-unlike | rather than | instead of | as opposed to | in contrast to | in contrast with | contrary to | compared to | compared with | in comparison to | in place of | other than | different from |
-differs from | differ from | instead of just | relative to
+unlike | rather than | instead of | as opposed to | in contrast to | in contrast with | contrary to
+compared to | compared with | in comparison to | in place of | other than | different from | differs from
+differ from | instead of just | relative to
 而不是 | 而非 | 不像 | 相比于 | 相比 | 比起 | 区别于 | 不同于 | 有别于 | 相较于 | 取代 | 代替 | 替代
 """
 _STOPS = frozenset("and but so because which that and while whereas although though however then instead".split())
@@ -52,10 +61,9 @@ class Polarity:
     dropped: list[bool]
     exempt: set[int] = field(default_factory=set)
 
-    def negated(self, span: Span) -> bool:
-        """Whether an odd number of cues outside the span reach it."""
-        reaching = {cue for place in range(span.first, span.last + 1) for cue in self.cues[place]}
-        return sum(not span.first <= cue <= span.last for cue in reaching) % 2 == 1
+    def reaching(self, span: Span) -> frozenset[int]:
+        """The cues that reach it and stand outside it, by their places."""
+        return frozenset(cue for place in span.places for cue in self.cues[place] if not span.first <= cue <= span.last)
 
     def gone(self, span: Span) -> bool:
         return any(self.dropped[place] for place in range(span.first, span.last + 1))
@@ -116,7 +124,9 @@ def _contrast_words(words: Words, dropped: list[bool], exempt: set[int]) -> None
         for span in spans:
             clause = listed[span.first].clause
             for place in range(span.first, len(listed)):
-                if listed[place].clause != clause or (place > span.last and listed[place].raw in _STOPS):
+                if listed[place].clause != clause and listed[place].raw in ("which", "who", "where"):
+                    clause = listed[place].clause  # 'unlike X, which ..., Y': still about X
+                elif listed[place].clause != clause or (place > span.last and listed[place].raw in _STOPS):
                     break
                 dropped[place] = True
     text = "".join(word.raw if word.chinese else "·" for word in listed)

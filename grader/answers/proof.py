@@ -1,9 +1,9 @@
-"""Evidence that a rubric separates right from wrong, from what its author wrote and from what every question must stand.
+"""Evidence that a rubric separates right from wrong: its author's own texts, and what every question must stand.
 
 - each phrasing, given as an answer, covers its own point, and nothing in it is wrong;
 - each wording of a misconception is told as that misconception;
-- the reference answer is adequate in both languages, and so is none of the texts that are no answer: nothing, the
-  question itself, the rubric's own terms in a row, words to the grader, talk that fits everywhere, another topic's answer;
+- the reference answer is adequate in both languages, and no text is that is no answer: nothing, the question itself,
+  the rubric's own terms in a row, words to the grader, talk that fits everywhere, the answer to another topic;
 - each test answer gets a score in its range, and its points the status that its author says.
 """
 
@@ -19,8 +19,9 @@ from grader.content.question import Concept, Question, Rubric
 from grader.errors import LANGUAGES, Text
 
 _TALK = Text(
-    "This is a very important topic with many aspects. A lot of research has been done on it in recent years, it has "
-    "strengths and weaknesses, and in practice one has to look closely at each case. It will matter even more in future.",
+    "This is a very important topic with many aspects. A lot of research has been done on it in recent years, it "
+    "has strengths and weaknesses, and in practice one has to look closely at each case. It will matter "
+    "even more in future.",
     "这个问题非常重要，涉及的方面很多。近年来有大量的研究，它有优点也有缺点，实际应用中要根据具体情况来分析，未来的前景非常广阔。",
 )
 _TO_THE_GRADER = Text(

@@ -27,8 +27,8 @@ _ENDS = re.compile(r"[.!?。！？；;\n]")
 _CLAUSE_ENDS = frozenset(",，:：()（）—–|•·")
 # Words that begin a clause of their own
 _CLAUSE_WORDS = frozenset(
-    "but whereas while however although though because since so therefore thus hence unless if when then which who where "
-    "yet instead otherwise".split()
+    "but whereas while however although though because since so therefore thus hence unless if when then which who "
+    "where yet instead otherwise".split()
 )
 _CLAUSE_CHARS = ("但", "而", "因为", "所以", "因此", "不过", "然而", "虽然", "尽管", "从而", "如果", "否则")
 # Prefixes that are written together, apart or with a hyphen

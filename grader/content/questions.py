@@ -25,7 +25,8 @@ _ID_IN_WORDS = Text(
 _SOURCE = re.compile(r".{8,}", re.DOTALL)
 _SOURCE_IN_WORDS = Text("authors, year, title and where it is to be found", "作者、年份、标题和出处")
 _FOLDED = re.compile(
-    r"(?<=[\u3000-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff\uff00-\uffef])|(?<=[，。；：！？、）》」]) | (?=[，。；：！？、（《「])"
+    r"(?<=[\u3000-\u9fff\uff00-\uffef]) (?=[\u3000-\u9fff\uff00-\uffef])"
+    r"|(?<=[，。；：！？、）》」]) | (?=[，。；：！？、（《「])"
 )
 CONCEPTS = "_concepts.yaml"
 PHRASINGS = (6, 12)
