@@ -12,9 +12,11 @@ from grader.content.question import Question
 MAX_CHARACTERS = 20_000
 
 _GIVEN_UP = re.compile(
-    r"^\W*((sorry|uh|um|well|honestly)\W+)*(i\s+(really\s+)?(do\s*n['’]?o?t|don['’]?t|dont)\s+(really\s+)?know|i\s+have\s+no\s+idea|no\s+idea|not\s+sure|no\s+answer|idk|n/?a|pass|skip|none|"
-    r"i\s+forgot|i\s+am\s+not\s+sure|i['’]?m\s+not\s+sure|no\s+clue|todo|test|ok|yes|no|"
-    r"(这个|这道题|这题)?(我)?(也)?(真的)?(不知道|不会|不清楚|不懂|没学过|不了解|忘了|没思路|没有思路|不太清楚|不太懂)(了|啊|呢)?|跳过|略|无|没有|同上|抱歉|对不起)\W*.{0,24}$",
+    r"\W*((sorry|uh|um|well|honestly)\W+)*"
+    r"((i\s+(really\s+)?(do\s*n['’]?o?t|don['’]?t|dont)\s+(really\s+)?know|(i\s+have\s+)?no\s+(idea|clue)|idk"
+    r"|i\s+forgot|(i\s+am\s+|i['’]?m\s+)?not\s+sure"
+    r"|(这个|这道题|这题)?(我)?(也)?(真的)?(不知道|不会|不清楚|不懂|没学过|不了解|忘了|没思路|没有思路|不太清楚|不太懂)(了|啊|呢)?"
+    r")\b.{0,24}|no\s+answer|n/?a|pass|skip|none|todo|test|ok|yes|no|跳过|略|无|没有|同上|抱歉|对不起)\W*",
     re.IGNORECASE | re.DOTALL,
 )
 _INSTRUCTIONS = re.compile(

@@ -9,6 +9,7 @@ from grader.answers.words import Words, stems
 
 GAP = 5  # words or characters that '..' passes over at most
 _GAP_MARK = ".."
+_TURNING = frozenset(("not", "never", "no", "without", "不", "没", "无"))  # no gap reaches over one
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def _match(parts: tuple[str | None, ...], index: int, words: list[str], sentence
             return _match(parts, index + 1, words, sentences, place + 1)
         return None
     for start in range(place, min(len(words), place + GAP + 1)):
-        if sentences[start] != sentences[place - 1]:
+        if sentences[start] != sentences[place - 1] or (start > place and words[start - 1] in _TURNING):
             return None
         last = _match(parts, index + 1, words, sentences, start)
         if last is not None:

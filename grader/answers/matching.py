@@ -134,9 +134,12 @@ class Reading:
     def misconception(self, wrong: Misconception) -> Match | None:
         """Where the answer says it, whole."""
         matches = [match for terms in wrong.terms for match in self._lines(terms, wrong.about, wide=False)]
-        matches = [match for match in matches if match.share == 1]
+        matches = [match for match in matches if match.share == 1 and not self._softened(match)]
         matches += self._worded(wrong)
         return _best([match for match in matches if self._surely_about(match, wrong.about)], "for")
+
+    def _softened(self, match: Match) -> bool:
+        return any(self._polarity.softened[match.first : match.last + 1])
 
     def _worded(self, wrong: Misconception) -> list[Match]:
         """Its wordings, nearly whole, where no right phrasing is as near: often one word is between the two."""
@@ -328,7 +331,8 @@ def _capped(share: float, words: int) -> float:
 def _turned_twice(groups: list[list[_Found]]) -> list[list[_Found]] | None:
     """One negation over the whole line, and one opposite in it: 'does not make the file larger'."""
     for chosen in product(*(group[:MOST_TRIED] for group in groups)):
-        if len({each.cues for each in chosen}) == 1 and not (len(chosen[0].cues) + sum(e.opposite for e in chosen)) % 2:
+        cues = {each.cues for each in chosen}
+        if len(cues) == 1 and chosen[0].cues and (len(chosen[0].cues) + any(each.opposite for each in chosen)) % 2 == 0:
             return [[each] for each in chosen]
     return None
 

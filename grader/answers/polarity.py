@@ -6,27 +6,33 @@ a contrast is neither said nor denied: it is dropped before anything is compared
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from grader.answers.forms import Finder, Span
-from grader.answers.words import Words
+from grader.answers.words import Word, Words
 
+# Words and characters that belong to the next thing alone: 无标注文本 is text, 'without labels on raw text' too
+_REACHES = {"无": 3, "未": 4, "非": 3, "without": 4, "no": 5}
 BETWEEN = 40  # characters from 不 to 而是 at most
 REACH = 14  # words that an English negation reaches at most
 
 # Longest first does not matter: a cue inside an exemption is none, and of nested cues the longest counts.
 _EXEMPT = """
-not only | not just | not merely | not simply | not solely | not necessarily | not always | not guarantee
-not guaranteed | not entirely | not completely | not exactly | not fully | not to mention | not surprising
-not so much | no doubt | no matter | nothing but | whether or not | or not | no more than | no less than
-no surprise | not perfect | not free | not magic | not trivial | not without | if not | why not | not be lost
-do not forget | no wonder | not all | not every | not need to be | not perfectly | not the same | not identical
-not mean | not much | not too | not very
+not only | not just | not merely | not simply | not solely | not to mention | not surprising | not so much
+no doubt | no matter | nothing but | whether or not | or not | no more than | no less than | no surprise
+not perfect | not free | not magic | not trivial | not without | if not | why not | not be lost | do not forget
+no wonder | not need to be | not much | not too | not very | nothing more than | yes or no | yes no
 不同 | 不仅 | 不只 | 不但 | 不光 | 不单 | 不断 | 不过 | 不管 | 不论 | 无论 | 非常 | 未来 | 不得不 | 不可避免
-不一定 | 未必 | 不足 | 不错 | 不少 | 不久 | 不妨 | 无疑 | 除非 | 无限 | 无穷 | 没错 | 没问题 | 不可或缺
-不可缺少 | 不等于 | 不总是 | 不完全 | 不见得 | 毫无疑问 | 是不是 | 能不能 | 会不会 | 有没有 | 要不要 | 非线性
-没那么 | 不太 | 并非总是 | 不是万能 | 并不总是 | 不像话 | 不意味着 | 并不意味着 | 无非 | 差不多 | 不一样
-不亚于 | 不在话下 | 淹没
+不足 | 不错 | 不少 | 不久 | 不妨 | 无疑 | 除非 | 无限 | 无穷 | 没错 | 没问题 | 不可或缺 | 不可缺少 | 毫无疑问
+是不是 | 能不能 | 会不会 | 有没有 | 要不要 | 非线性 | 没那么 | 不太 | 不是万能 | 不像话 | 无非 | 差不多 | 不一样
+不亚于 | 不在话下 | 淹没 | 无数 | 无关紧要
+"""
+# Takes back an 'always': no denial of what is said, but whoever says it does not hold the misconception
+_SOFT = """
+not necessarily | not always | not guarantee | not guaranteed | not entirely | not completely | not exactly
+not fully | not perfectly | not all | not every | not mean | not the same | not identical
+not the case that all
+不一定 | 未必 | 不等于 | 不总是 | 不完全 | 不见得 | 不意味着 | 并不意味着 | 并非总是 | 并不总是
 """
 _CUES = """
 not | no | never | without | neither | nor | none | nothing | nobody | hardly | scarcely | barely | lack | lacks
@@ -59,7 +65,7 @@ class Polarity:
 
     cues: list[tuple[int, ...]]
     dropped: list[bool]
-    exempt: set[int] = field(default_factory=set)
+    softened: list[bool]
 
     def reaching(self, span: Span) -> frozenset[int]:
         """The cues that reach it and stand outside it, by their places."""
@@ -73,7 +79,7 @@ def _finder(text: str) -> Finder:
     return Finder({form.strip(): (form.strip(),) for form in text.replace("\n", " | ").split("|") if form.strip()})
 
 
-_exempt, _cues, _denied, _contrasts = (_finder(text) for text in (_EXEMPT, _CUES, _DENIED, _CONTRASTS))
+_exempt, _soft, _cues, _denied, _contrasts = (_finder(text) for text in (_EXEMPT, _SOFT, _CUES, _DENIED, _CONTRASTS))
 CUE_WORDS = _exempt.vocabulary | _cues.vocabulary | _denied.vocabulary | _contrasts.vocabulary
 
 
@@ -81,7 +87,13 @@ def polarity(words: Words) -> Polarity:
     """The negations and contrasts of a text."""
     count = len(words.words)
     dropped = [False] * count
+    soft = [span for spans in _soft.find(words).values() for span in spans]
     exempt = {place for spans in _exempt.find(words).values() for span in spans for place in span.places}
+    exempt |= {place for span in soft for place in span.places}
+    softened = [False] * count
+    for span in soft:
+        for place in _forward(words, span):
+            softened[place] = True
     _contrast_words(words, dropped, exempt)
     reach: list[list[int]] = [[] for _ in range(count)]
     cues = sorted({span for spans in _cues.find(words).values() for span in spans}, key=lambda s: (s.first, -s.last))
@@ -99,23 +111,27 @@ def polarity(words: Words) -> Polarity:
                 if words.words[place].clause != clause:
                     break
                 reach[place].append(span.first)
-    return Polarity([tuple(each) for each in reach], dropped, exempt)
+    return Polarity([tuple(each) for each in reach], dropped, softened)
 
 
 def _forward(words: Words, cue: Span) -> range:
     """The cue itself and what it reaches."""
     first = words.words[cue.first]
+    most = _REACHES.get(first.raw if cue.first == cue.last else "", REACH)
     last = cue.last
-    english = 0
     for place in range(cue.last + 1, len(words.words)):
         word = words.words[place]
-        english += not word.chinese
-        if word.clause != first.clause or word.raw in _STOPS or english > REACH:
+        if word.clause != first.clause or word.raw in _STOPS or (place - cue.last > most and not _far(first, most)):
             break
         last = place
         if word.raw == "的" and place > cue.last + 1:  # 没有标注的文本: the text is there
             break
     return range(cue.first, last + 1)
+
+
+def _far(word: Word, most: int) -> bool:
+    """A Chinese clause has no end but its comma."""
+    return word.chinese and most == REACH
 
 
 def _contrast_words(words: Words, dropped: list[bool], exempt: set[int]) -> None:
