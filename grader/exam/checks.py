@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from grader.errors import Text
 from grader.exam.failures import CandidateRaised, CheckFailure, TooSlow
+from grader.exam.remembered import Memory
 
 Test = Callable[..., None]
 
@@ -57,18 +58,26 @@ def given(*, examples: int = 50, **strategies: st.SearchStrategy[Any]) -> Callab
         if missing:
             raise TypeError(f"{test.__name__} must take an argument {missing[0]!r}")
         keywords = inspect.Signature([p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters])
+        memory = Memory()
+
+        def once(*, candidate: Any, **arguments: Any) -> None:
+            candidate.log.begin({name: arguments[name] for name in strategies})
+            try:
+                test(candidate=candidate, **arguments)
+            except (CheckFailure, CandidateRaised) as failure:
+                candidate.log.keep(failure)
+                raise
 
         @cache
         def prepared(phases: tuple[Phase, ...], seed: int) -> Test:
             """The test under Hypothesis; made when first wanted."""
 
-            def example(*, candidate: Any, **arguments: Any) -> None:
-                candidate.log.begin({name: arguments[name] for name in strategies})
-                try:
-                    test(candidate=candidate, **arguments)
-                except (CheckFailure, CandidateRaised) as failure:
-                    candidate.log.keep(failure)
-                    raise
+            def example(**arguments: Any) -> None:
+                if memory.learns:
+                    memory.learn({name: arguments[name] for name in strategies})
+                once(**arguments)
+                if memory.learns:
+                    memory.settle()
 
             # Hypothesis reads the signature.
             example.__name__, example.__qualname__, example.__module__ = (
@@ -81,7 +90,17 @@ def given(*, examples: int = 50, **strategies: st.SearchStrategy[Any]) -> Callab
             under: Test = hypothesis.seed(seed + zlib.crc32(test.__name__.encode()))(
                 settings(hypothesis.given(**strategies)(example))
             )
+            # Nothing is kept under this key; without one, Hypothesis reads the test's source at each run to make it.
+            under._hypothesis_internal_database_key = None  # type: ignore[attr-defined]
             return under
+
+        def recall(**fixtures: Any) -> bool:
+            """Run all examples, where they are known from a rehearsal; False where they are not."""
+            if _seed.get() or not memory.known:
+                return False
+            fixtures["candidate"].log.failed = None
+            memory.run(lambda arguments: once(**fixtures, **arguments))
+            return True
 
         def run(**fixtures: Any) -> None:
             log = fixtures["candidate"].log
@@ -103,6 +122,7 @@ def given(*, examples: int = 50, **strategies: st.SearchStrategy[Any]) -> Callab
         )
         wanted = [p for p in keywords.parameters.values() if p.name not in strategies]
         run.__signature__ = inspect.Signature(wanted)  # type: ignore[attr-defined]  # what pytest gives as fixtures
+        run.memory, run.recall = memory, recall  # type: ignore[attr-defined]
         return run
 
     return decorate

@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import torch
@@ -207,8 +207,15 @@ def _submodules(package: ModuleType) -> list[ModuleType]:
 
 def _exchange_code(name: str, function: FunctionType) -> None:
     """Give `function` a body that raises. The object stays: whoever imported it earlier meets the ban too."""
-    # The new code must close over as many names as the old one, used or not.
-    closed = ", ".join(f"name_{number}" for number in range(len(function.__code__.co_freevars)))
+    function.__code__ = _raising(name, len(function.__code__.co_freevars))
+    function.__defaults__ = None
+    function.__kwdefaults__ = None
+
+
+@cache
+def _raising(name: str, freevars: int) -> CodeType:
+    """Code that raises, and closes over as many names as the code that it takes the place of."""
+    closed = ", ".join(f"name_{number}" for number in range(freevars))
     body = f"""
 def maker({closed}):
     def banned(*_arguments, **_named):
@@ -219,6 +226,5 @@ def maker({closed}):
 """
     namespace: dict[str, Any] = {}
     exec(body, namespace)  # our own text
-    function.__code__ = namespace["maker"](*closed.split()).__code__
-    function.__defaults__ = None
-    function.__kwdefaults__ = None
+    code: CodeType = namespace["maker"](*closed.split()).__code__
+    return code

@@ -130,7 +130,7 @@ class Server:
 
     def seed(self, request: Reply, _decoder: Decoder) -> tuple[Reply, None]:
         seed = request["seed"]
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed also looks for devices: a millisecond
         random.seed(seed)
         if "numpy" in sys.modules:
             sys.modules["numpy"].random.seed(seed)
