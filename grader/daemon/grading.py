@@ -67,11 +67,12 @@ def load_content(request: Event) -> Exercise | None:
     None where they do not load: the fork will say why.
     """
     from grader.content import Catalogue
-    from grader.exam import modules
+    from grader.exam import modules, session
 
     with contextlib.suppress(PracticeError, OSError, ValueError):
         exercise = Catalogue([Path(root) for root in request["roots"]]).get(request["exercise"])
-        for path in (exercise.checks_file, exercise.reference_file, exercise.mistakes_file):
+        for path in (exercise.reference_file, exercise.mistakes_file):
             modules.load(path, exercise.id)
+        session.collected(exercise)
         return exercise
     return None

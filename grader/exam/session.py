@@ -6,10 +6,12 @@ nothing run never reads as passed.
 
 from __future__ import annotations
 
+import inspect
 import os
 import time
+import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +21,7 @@ import torch
 from hypothesis.errors import Flaky
 
 from grader.content import Exercise
-from grader.errors import ContentError, Text
+from grader.errors import Text
 from grader.exam import modules
 from grader.exam.checks import CheckInfo, quick_failure
 from grader.exam.counterexample import counterexample, snippet
@@ -49,7 +51,7 @@ class ChecksModule(pytest.Module):
 
 
 class CheckRun:
-    """The pytest plugin of one run: collects one file, serves the fixtures, makes results."""
+    """One submission's way through the checks, and the results so far."""
 
     def __init__(
         self,
@@ -63,115 +65,62 @@ class CheckRun:
         on_result: OnResult = lambda _result: None,
     ) -> None:
         self.exercise = exercise
-        self._candidate = candidate
-        self._reference = reference
+        self.candidate = candidate
+        self.reference = reference
+        self.results: dict[str, CheckResult] = {}
+        self.titles: dict[str, CheckInfo] = {}
         self._link = link
         self._only = set(only) if only is not None else None
         self._on_start = on_start
         self._on_result = on_result
-        self.results: dict[str, CheckResult] = {}
-        self.titles: dict[str, CheckInfo] = {}
-        self.load_error: ContentError | None = None
         self._began = 0.0
 
-    def pytest_configure(self, config: pytest.Config) -> None:
-        # A failure is told in our own words: pytest's traceback would cost half of a failing verdict, and nobody
-        # reads it.
-        config.option.tbstyle = "no"
+    def wants(self, name: str) -> bool:
+        return self._only is None or name in self._only
 
-    # ----------------------------------------------------------- collection
-
-    def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-        if module_path != self.exercise.checks_file:
-            return None
-        module: ChecksModule = ChecksModule.from_parent(parent, path=module_path)
-        try:
-            module.loaded = modules.load(module_path, self.exercise.id)
-        except ContentError as error:
-            self.load_error = error
-            raise
-        return module
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        order = {name: position for position, name in enumerate(self.exercise.checks)}
-        for item in items:
-            info = info_of(item)
-            if info is not None:
-                self.titles[item.name] = info
-        wanted = [
-            item for item in items if item.name in self.titles and (self._only is None or item.name in self._only)
-        ]
-        items[:] = sorted(wanted, key=lambda item: order.get(item.name, len(order)))
-
-    # ------------------------------------------------------------- fixtures
-
-    @pytest.fixture
-    def candidate(self) -> Any:
-        """The submission."""
-        return self._candidate
-
-    @pytest.fixture
-    def reference(self) -> Any:
-        """The reference, in this process, behind the same face."""
-        return self._reference
-
-    # -------------------------------------------------------------- running
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        info = self.titles[item.name]
-        self._on_start(item.name, info.title)
+    def begin(self, name: str) -> None:
+        self._on_start(name, self.titles[name].title)
         self._began = time.perf_counter()
-        return (yield)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> object | None:
+    def call(self, item: pytest.Function) -> None:
         """Run the examples that are known. Where there are none, or one fails, the check itself has the word."""
-        arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-        recall = getattr(pyfuncitem.obj, "recall", None)
+        arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
+        recall = getattr(item.obj, "recall", None)
         failure, kept = None, None
         if recall is not None:
             self._set_out()
             try:
                 if recall(**arguments):
-                    return True
+                    return
             except (CheckFailure, CandidateRaised) as error:
-                failure, kept = error, self._candidate.log.failed
+                failure, kept = error, self.candidate.log.failed
             except Exception:  # noqa: BLE001 - what it means is for the whole check to find out
                 pass
         self._set_out()
-        pyfuncitem.obj(**arguments)
+        item.obj(**arguments)
         if failure is not None:
-            self._candidate.log.failed = kept
-            self._candidate.log.recall()
+            self.candidate.log.failed = kept
+            self.candidate.log.recall()
             raise Flaky("an example failed, and passed when it was run again") from failure
-        return True
 
     def _set_out(self) -> None:
         """Everything as each check finds it."""
         torch.default_generator.manual_seed(0)
-        self._reference.seed(0)
-        self._candidate.log.begin({})
+        self.reference.seed(0)
+        self.candidate.log.begin({})
         if self._link is not None:
             self._link.check_seconds = 0.0
             self._link.start()
-        self._candidate.seed(0)
+        self.candidate.seed(0)
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
-        if item.name not in self.results and (call.when == "call" or call.excinfo is not None):
-            self._finish(item, call.excinfo.value if call.excinfo is not None else None)
-        return report
-
-    def _finish(self, item: pytest.Item, error: BaseException | None) -> None:
+    def finish(self, item: pytest.Item, error: BaseException | None) -> None:
+        """The result of a check that ended, with an error or without."""
+        if item.name in self.results:
+            return
         info = self.titles[item.name]
         judgement = judge(error, lambda: self._passes_with_reference(item))
         failed = judgement.outcome == "failed"
-        log = self._candidate.log
+        log = self.candidate.log
         result = CheckResult(
             id=item.name,
             title=info.title,
@@ -194,12 +143,144 @@ class CheckRun:
         """
         function: Any = getattr(item, "obj", None)
         names = getattr(item, "fixturenames", ())
-        arguments = {name: self._reference for name in ("candidate", "reference") if name in names}
+        arguments = {name: self.reference for name in ("candidate", "reference") if name in names}
         try:
             function(**arguments)
         except BaseException:  # noqa: BLE001 - any failure at all means that the check is at fault
             return False
         return True
+
+
+class Collected:
+    """The pytest plugin of one checks.py: collects it once, and runs what it has found for one submission after
+    another. Collecting takes longer than many a check: a daemon does it before it forks.
+    """
+
+    def __init__(self, path: Path, module: ModuleType) -> None:
+        self.module = module
+        self.items: list[pytest.Item] = []
+        self.titles: dict[str, CheckInfo] = {}
+        self._path = path
+        self._session: pytest.Session | None = None
+        self._run: CheckRun | None = None
+
+    @property
+    def run(self) -> CheckRun:
+        assert self._run is not None
+        return self._run
+
+    def collect(self) -> None:
+        arguments = [str(self._path), "-c", "/dev/null", "--rootdir", str(self._path.parent)]
+        for name in _WITHOUT:
+            arguments += ["-p", f"no:{name}"]
+        with without_plugins():
+            pytest.main(arguments, plugins=[self])
+
+    def run_items(self, run: CheckRun, *, first_failure_only: bool) -> None:
+        """Put results into `run`, in teaching order; ends early where pytest would."""
+        session = self._session
+        if session is None:
+            return
+        order = {name: position for position, name in enumerate(run.exercise.checks)}
+        items = [item for item in self.items if run.wants(item.name)]
+        items.sort(key=lambda item: order.get(item.name, len(order)))
+        self._run, run.titles = run, self.titles
+        failed = session.testsfailed
+        item: pytest.Item | None = None
+        try:
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if first_failure_only and session.testsfailed > failed:
+                    break
+        except (Exception, pytest.exit.Exception, KeyboardInterrupt):  # noqa: BLE001 - ends a session of pytest, too
+            if os.environ.get("PRACTICE_DEBUG"):
+                traceback.print_exc()
+        finally:
+            if item is not None and item is not items[-1]:  # fixtures of the module still stand
+                with suppress(Exception):
+                    item.config.hook.pytest_runtest_teardown(item=item, nextitem=None)
+            self._run = None
+
+    # ----------------------------------------------------------- collection
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        # A failure is told in our own words: pytest's traceback would cost half of a failing verdict, and nobody
+        # reads it.
+        config.option.tbstyle = "no"
+
+    def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+        if module_path != self._path:
+            return None
+        module: ChecksModule = ChecksModule.from_parent(parent, path=module_path)
+        module.loaded = self.module
+        return module
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            info = info_of(item)
+            if info is not None:
+                self.titles[item.name] = info
+        items[:] = [item for item in items if item.name in self.titles]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Only take the items: they are run later, as often as there are submissions."""
+        if not session.testsfailed:  # else a part of the file could not be collected, and nothing runs
+            self._session, self.items = session, session.items
+        return True
+
+    # ------------------------------------------------------------- fixtures
+
+    @pytest.fixture
+    def candidate(self) -> Any:
+        """The submission."""
+        return self.run.candidate
+
+    @pytest.fixture
+    def reference(self) -> Any:
+        """The reference, in this process, behind the same face."""
+        return self.run.reference
+
+    # -------------------------------------------------------------- running
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        self.run.begin(item.name)
+        return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        if inspect.iscoroutinefunction(pyfuncitem.obj) or inspect.isasyncgenfunction(pyfuncitem.obj):
+            return None  # pytest says why it cannot be
+        self.run.call(pyfuncitem)
+        return True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if call.when == "call" or call.excinfo is not None:
+            self.run.finish(item, call.excinfo.value if call.excinfo is not None else None)
+        return report
+
+
+_collected: dict[Path, Collected] = {}
+
+
+def collected(exercise: Exercise) -> Collected:
+    """The exercise's checks as they stand on disk. Raises ContentError when checks.py does not load."""
+    path = exercise.checks_file
+    module = modules.load(path, exercise.id)
+    known = _collected.get(path)
+    if known is not None and known.module is module:
+        return known
+    made = Collected(path, module)
+    made.collect()
+    if not (path.parent / "conftest.py").exists():  # python would keep the first version of one
+        _collected[path] = made
+    return made
 
 
 def info_of(item: pytest.Item) -> CheckInfo | None:
@@ -214,22 +295,11 @@ def run_checks(run: CheckRun, *, first_failure_only: bool = False) -> list[Check
 
     Raises ContentError when checks.py does not load.
     """
-    arguments = [str(run.exercise.checks_file), "-c", "/dev/null", "--rootdir", str(run.exercise.private)]
-    if first_failure_only:
-        arguments.append("--maxfail=1")
-    for name in _WITHOUT:
-        arguments += ["-p", f"no:{name}"]
-    with without_plugins(), quick_failure() if first_failure_only else nullcontext():
-        pytest.main(arguments, plugins=[run])
-    if run.load_error is not None:
-        raise run.load_error
+    with quick_failure() if first_failure_only else nullcontext():
+        collected(run.exercise).run_items(run, first_failure_only=first_failure_only)
     names = [*run.exercise.checks, *(name for name in run.results if name not in run.exercise.checks)]
     ended = first_failure_only and any(result.outcome != "passed" for result in run.results.values())
-    return [
-        run.results.get(name) or _unrun(run, name, expected=ended)
-        for name in names
-        if run._only is None or name in run._only
-    ]
+    return [run.results.get(name) or _unrun(run, name, expected=ended) for name in names if run.wants(name)]
 
 
 @contextmanager
