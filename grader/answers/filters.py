@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from grader.answers.grade import Flag
-from grader.answers.segments import content_words, segments
+from grader.answers.segments import Segment, content_words, segments
 from grader.answers.words import Words, read
 from grader.content.question import Question
 
@@ -36,10 +37,13 @@ _INSTRUCTIONS = re.compile(
     r"|(阅卷|评分|批改|打分)(人|老师|员|系统|模型|助手|官).{0,16}(请|注意|好|你好|您好|[:：,，])",
     re.IGNORECASE | re.DOTALL,
 )
-_SEPARATORS = re.compile(r"[,，、;；|/\n]|(?<=[\u3400-\u9fff])\s+|\s+(?=[\u3400-\u9fff])")
+_SEPARATORS = re.compile(r"[,，、;；。.|/\n]|(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
+_PUNCTUATION = re.compile(r"[,，.。;；:：、!！?？]")
+_SPACES = re.compile(r"\s")  # of a text without any comma
 # The least share of words that hold a text together, 'of', 'is', 把: 0.3 to 0.5 in prose, about 0 in a list of keywords
 LEAST_SHARE = 0.12
 LEAST_WORDS = 8
+LONG_PIECE = 4
 SHORT_PIECE = 2.6  # words between two commas, on the average: of so short pieces twice the share is wanted
 SAID_AGAIN = 0.15  # of the words are new
 ASKED_AGAIN = 0.6  # of the question's words are there
@@ -73,15 +77,33 @@ def keyword_lists(words: Words) -> set[int]:
 
 
 def _keywords(words: Words, first: int, last: int, least: int, threshold: float) -> bool:
-    """Whether hardly a word holds the others together."""
+    """Whether hardly a word holds the others together.
+
+    Terse Chinese has few such words: there the pieces between two commas tell, a word or two each in a list.
+    """
     part = list(segments(words, first, last))
-    # ':' and '→' say something of what stands before them
-    holding = sum(segment.holding for segment in part) + sum(first <= place < last for place in words.relations)
     if len(part) < least:
         return False
-    text = words.text[words.words[first].start : words.words[last - 1].end]
-    pieces = len(_SEPARATORS.findall(text)) + 1
-    return holding / len(part) < (2 * threshold if len(part) / pieces < SHORT_PIECE else threshold)
+    # ':' and '→' say something of what stands before them
+    holding = sum(segment.holding for segment in part) + sum(first <= place < last for place in words.relations)
+    share = holding / len(part)
+    pieces = _pieces(words, part)
+    if sum(word.chinese for word in words.words[first:last]) < (last - first) / 2:
+        return share < (2 * threshold if len(part) / len(pieces) < SHORT_PIECE else threshold)
+    return share < 2 * threshold and sum(piece for piece in pieces if piece >= LONG_PIECE) < len(part) / 2
+
+
+def _pieces(words: Words, part: list[Segment]) -> list[int]:
+    """How many segments stand between two separators each."""
+    whole = words.text[words.words[part[0].place].start : words.words[part[-1].place].end]
+    separator = _SEPARATORS if _PUNCTUATION.search(whole) else _SPACES
+    counts = [1]
+    for before, after in pairwise(part):
+        between = words.text[words.words[before.place].start : words.words[after.place].start + 1]
+        if separator.search(between):
+            counts.append(0)
+        counts[-1] += 1
+    return counts
 
 
 def _copied(question: Question, words: Words) -> bool:

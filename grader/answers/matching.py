@@ -128,8 +128,11 @@ class Reading:
         matches = [match for terms in point.terms for match in self._lines(terms, point.about, wide=True)]
         matches += self._said(self._compiled._points[point.id], point.about)
         # What is denied of nobody knows what is denied of nothing
-        denied = [match for match in matches if self._surely_about(match, point.about)]
-        return _best(matches, "for"), _best(denied, "against")
+        denied = _best((match for match in matches if self._surely_about(match, point.about)), "against")
+        if denied and denied.share >= 1:
+            # What is said and denied by the same words is denied
+            matches = [match for match in matches if match.last < denied.first or denied.last < match.first]
+        return _best(matches, "for"), denied
 
     def misconception(self, wrong: Misconception) -> Match | None:
         """Where the answer says it, whole."""
@@ -267,7 +270,9 @@ class Reading:
         return about is None or not subjects or about in subjects
 
     def _surely_about(self, match: Match, about: str | None) -> bool:
-        return about is None or any(about in self._subjects[place] for place in range(match.first, match.last + 1))
+        return about is None or any(
+            self._subjects[place] == frozenset({about}) for place in range(match.first, match.last + 1)
+        )
 
 
 def _subjects(words: Words, subjects: dict[str, tuple[str, ...]], found: dict[str, list[Span]]) -> list[frozenset[str]]:
@@ -313,11 +318,16 @@ def _begins(words: Words, span: Span, beginnings: dict[int, int]) -> bool:
 _THINGS = frozenset(
     "model weight weights checkpoint network parameter parameters backbone base knowledge representation".split()
 )
-_THINGS_CHINESE = ("权重", "参数", "知识", "好的", "得到的", "出来的", "过的", "表示")
+_THINGS_CHINESE = tuple(
+    "权重 参数 知识 好的 得到的 出来的 过的 表示 的权重 的参数 的知识 的模型 的基础 后 之后 完成后 模型的".split()
+)
 
 
 def _belongs_to_a_thing(words: Words, span: Span) -> bool:
     after = words.words[span.last + 1 : span.last + 4]
+    before = [word.raw for word in words.words[max(0, span.first - 2) : span.first]]
+    if "after" in before or "once" in before:
+        return True
     if words.words[span.last].chinese:
         return "".join(word.raw for word in after).startswith(_THINGS_CHINESE)
     return words.words[span.last].raw.endswith("ed") and any(word.raw in _THINGS for word in after[:2])
@@ -332,7 +342,8 @@ def _turned_twice(groups: list[list[_Found]]) -> list[list[_Found]] | None:
     """One negation over the whole line, and one opposite in it: 'does not make the file larger'."""
     for chosen in product(*(group[:MOST_TRIED] for group in groups)):
         cues = {each.cues for each in chosen}
-        if len(cues) == 1 and chosen[0].cues and (len(chosen[0].cues) + any(each.opposite for each in chosen)) % 2 == 0:
+        turns = len(chosen[0].cues) + any(each.opposite for each in chosen)
+        if len(cues) == 1 and chosen[0].cues and turns % 2 == 0:
             return [[each] for each in chosen]
     return None
 

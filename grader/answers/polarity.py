@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grader.answers.forms import Finder, Span
-from grader.answers.words import Word, Words
+from grader.answers.words import Word, Words, stem
 
 # Words and characters that belong to the next thing alone: 无标注文本 is text, 'without labels on raw text' too
-_REACHES = {"无": 3, "未": 4, "非": 3, "without": 4, "no": 5}
+_REACHES = {"无": 2, "未": 2, "非": 2, "without": 4, "no": 5}
 BETWEEN = 40  # characters from 不 to 而是 at most
 REACH = 14  # words that an English negation reaches at most
 
@@ -37,7 +37,7 @@ not the case that all
 _CUES = """
 not | no | never | without | neither | nor | none | nothing | nobody | hardly | scarcely | barely | lack | lacks
 lacking | fail to | fails to | failed to | fails | fail | unable to | impossible to | no longer | avoid
-prevent | prevents | far from | free of | far less | refuse to | ceases to | loses the ability
+prevent | prevents | far from | free of | refuse to | ceases to | loses the ability
 rather than being
 不是 | 并不是 | 不会 | 并不会 | 并不 | 不能 | 并不能 | 无法 | 没有 | 并没有 | 没法 | 不需要 | 无需 | 不用 | 不再
 从不 | 从来不 | 不必 | 毫无 | 难以 | 未 | 未能 | 没 | 无 | 并非 | 绝非 | 不 | 勿 | 缺乏 | 缺少 | 避免 | 防止
@@ -46,8 +46,9 @@ rather than being
 # The whole clause before it is denied
 _DENIED = """
 is false | is wrong | is impossible | is not possible | is not true | is incorrect | does not happen | is a myth
-is not the case
-是错的 | 不成立 | 做不到 | 不可能的 | 是错误的 | 是误解
+is not the case | is never used | are never used | is not used | are not used | is not needed | are not needed
+is not required | are not required | is unnecessary | are unnecessary | is no longer needed | are no longer needed
+是错的 | 不成立 | 做不到 | 不可能的 | 是错误的 | 是误解 | 用不到 | 用不着 | 派不上用场
 """
 # From the first to the end of the clause, or to the last where one is named
 _CONTRASTS = """
@@ -101,6 +102,8 @@ def polarity(words: Words) -> Polarity:
     for span in cues:
         if span.first <= end or any(place in exempt for place in span.places) or dropped[span.first]:
             continue
+        if _overcome(words, span):
+            continue
         end = span.last
         for place in _forward(words, span):
             reach[place].append(span.first)
@@ -127,6 +130,18 @@ def _forward(words: Words, cue: Span) -> range:
         if word.raw == "的" and place > cue.last + 1:  # 没有标注的文本: the text is there
             break
     return range(cue.first, last + 1)
+
+
+_OVERCOME = ("解决", "克服", "缓解", "消除", "摆脱", "打破")
+_OVERCOMES = frozenset(stem(word) for word in ("solves", "overcomes", "removes", "fixes", "addresses", "remedies"))
+
+
+def _overcome(words: Words, cue: Span) -> bool:
+    """解决了不能并行的问题, 'solves the problem that it cannot ...': the cue is what is done away with."""
+    first = words.words[cue.first]
+    before = [word for word in words.words[: cue.first] if word.clause == first.clause]
+    text = "".join(word.raw if word.chinese else "·" for word in before)
+    return any(each in text for each in _OVERCOME) or any(word.stem in _OVERCOMES for word in before)
 
 
 def _far(word: Word, most: int) -> bool:
