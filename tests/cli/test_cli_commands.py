@@ -268,7 +268,8 @@ def test_help_names_every_command_by_audience(practice: Practice) -> None:
     assert done.returncode == 0
     for heading in ("Candidate:", "Author:", "Machine:"):
         assert f"\n{heading}\n" in done.stdout
-    for name in ("list", "show", "run", "hint", "solution", "reset", "history", "new", "prove", "doctor", "daemon"):
+    candidate = ("list", "show", "run", "hint", "solution", "reset", "history", "review", "journal")
+    for name in (*candidate, "new", "prove", "doctor", "daemon"):
         assert re.search(rf"^  {name}  +\S", done.stdout, re.M), name
 
 
