@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from grader.cli.answering import edited, graded, keep, pose, read_answer, typed
 from grader.cli.common import Invocation, command_options
-from grader.errors import PracticeError, Text, UsageError
+from grader.errors import Text, UsageError
 
 if TYPE_CHECKING:
-    from grader.answers.grade import Grade
-    from grader.cli.terminal import Screen
     from grader.content.bank import Bank
-    from grader.content.question import Question
-
-MOST_BYTES = 1_000_000
-_BAR = 20
 
 
 @click.command()
@@ -59,223 +52,19 @@ def ask(
         )
     question = bank.questions[id]
     if answer_file is not None:
-        answer = _read(answer_file)
+        answer = read_answer(answer_file)
     else:
-        _pose(invocation.out, question)
-        answer = _edit(invocation, question) if editor else _type(invocation)
-    grade = graded(invocation, bank, question, answer)
-    _keep(invocation, grade, answer)
+        pose(invocation.out, question)
+        answer = edited(invocation, question) if editor else typed(invocation)
+    grade = graded(bank, question, answer)
+    keep(invocation, grade, answer)
     if as_json:
         invocation.out.line(json.dumps(grade.to_json(invocation.spoken), ensure_ascii=False))
     else:
+        from grader.cli.grades import show_grade
+
         show_grade(invocation, question, grade)
     return 0 if grade.outcome == "adequate" else 1
-
-
-def graded(invocation: Invocation, bank: Bank, question: Question, answer: str) -> Grade:
-    """An answer, graded by the question's rubric."""
-    from grader.answers import grade
-
-    rubric = bank.rubric(question.id)
-    if rubric is None:
-        from grader.content.place import shown
-
-        raise PracticeError(
-            Text(f"the question '{question.id}' has no rubric", f"问题 '{question.id}' 没有评分标准"),
-            Text(
-                f"its author adds {shown(Path('solutions/questions') / f'{question.id}.yaml')}; docs/questions.md says how",
-                f"请作者补上 {shown(Path('solutions/questions') / f'{question.id}.yaml')}，写法见 docs/questions.md",
-            ),
-        )
-    return grade(question, rubric, bank.concepts, answer)
-
-
-# ------------------------------------------------------------------ the answer
-
-
-def _pose(out: Screen, question: Question) -> None:
-    out.paragraph(question.prompt, "strong")
-    out.line()
-
-
-def _type(invocation: Invocation) -> str:
-    """Lines until the end of input, or a line that holds only a dot."""
-    if sys.stdin.isatty():
-        invocation.out.line(
-            Text(
-                "Your answer, in English or Chinese; end with Ctrl-D, or a line with a single dot:",
-                "请作答，中英文均可；按 Ctrl-D 或单独一行输入一个点结束：",
-            ),
-            "dim",
-        )
-    lines = []
-    for line in sys.stdin:
-        if line.strip() in (".", "。") and sys.stdin.isatty():
-            break
-        lines.append(line)
-    if sys.stdin.isatty():
-        invocation.out.line()
-    return "".join(lines)
-
-
-def _edit(invocation: Invocation, question: Question) -> str:
-    """What stands above the line of dashes when the editor is closed."""
-    mark = "\n\n" + "-" * 60 + "\n"
-    answer = click.edit(mark + invocation.out.say(question.prompt) + "\n", extension=".txt")
-    return (answer or "").partition(mark.strip("\n"))[0]
-
-
-def _read(name: str) -> str:
-    if name == "-":
-        data, shown_name = sys.stdin.buffer.read(MOST_BYTES + 1), "-"
-    else:
-        from grader.content.place import shown
-
-        path = Path(name).expanduser()
-        shown_name = shown(path)
-        try:
-            with path.open("rb") as file:
-                data = file.read(MOST_BYTES + 1)
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            raise UsageError(
-                Text(f"{shown_name}: cannot be read: {why}", f"{shown_name}：无法读取：{why}"),
-                Text("write your answer there, or leave --answer-file out", "请把回答写在那里，或不加 --answer-file"),
-            ) from None
-    if len(data) > MOST_BYTES:
-        raise UsageError(
-            Text(f"{shown_name}: is larger than an answer may be", f"{shown_name}：太大了，不像是一份回答"),
-            Text("a few hundred words are plenty", "几百字就足够了"),
-        )
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError(
-            Text(f"{shown_name}: is not UTF-8", f"{shown_name}：不是 UTF-8 编码"),
-            Text("save it as UTF-8", "请存为 UTF-8"),
-        ) from None
-
-
-# ------------------------------------------------------------------- the grade
-
-_FLAGS = {
-    "empty": Text("There is no answer here yet.", "这里还没有回答。"),
-    "copied_question": Text(
-        "This says the question again. Say it in your own words.", "这只是把问题又说了一遍，请用自己的话回答。"
-    ),
-    "keyword_list": Text(
-        "These are keywords. Say in sentences what they have to do with each other.",
-        "这是一串关键词。请用完整的句子说明它们之间的关系。",
-    ),
-    "instructions": Text(
-        "This speaks to the grader. Only what it says about the question counts.",
-        "这段话是写给评分程序的，只有与问题有关的内容才算数。",
-    ),
-    "off_topic": Text(
-        "Nothing here was recognised as an answer to this question.", "没有在这里看到与这个问题有关的要点。"
-    ),
-    "too_long": Text("This is longer than an answer may be (20,000 characters).", "回答太长了（最多 20,000 个字符）。"),
-}
-_OUTCOMES = {
-    "adequate": (Text("Adequate", "回答合格"), "good"),
-    "partial": (Text("Partly there", "部分答到"), "warn"),
-    "inadequate": (Text("Not there yet", "还没有答到"), "bad"),
-}
-_STATUSES = {
-    "covered": ("✓", "+", "good"),
-    "partial": ("~", "~", "warn"),
-    "missing": ("·", "-", "dim"),
-    "contradicted": ("✗", "x", "bad"),
-}
-
-
-def show_grade(invocation: Invocation, question: Question, grade: Grade, *, teach: bool = True) -> None:
-    """The grade in words; `teach`: with the reference answer and what else there is to know."""
-    out = invocation.out
-    words, style = _OUTCOMES[grade.outcome]
-    filled = round(grade.score * _BAR)
-    bar = ("█" * filled + "░" * (_BAR - filled)) if out.carries("█░") else "#" * filled + "." * (_BAR - filled)
-    out.line(f"{out.styled(words, style)}  {bar}  {grade.score:.0%}")
-    for flag in grade.flags:
-        out.paragraph(_FLAGS[flag], "warn")
-    out.line()
-    for point in grade.points:
-        sign, plain, style = _STATUSES[point.status]
-        head = out.styled(sign if out.carries(sign) else plain, style)
-        if point.status in ("covered", "partial"):
-            out.line(f"{head} {out.say(point.text)}")
-            out.paragraph(_quoted(point.evidence), "dim", indent=4)
-            if point.status == "partial":
-                out.paragraph(point.hint, indent=4)
-        elif point.status == "missing":
-            out.line(f"{head} {out.say(Text('Not recognised: ', '没有看到：'))}{out.say(point.hint)}")
-        else:
-            out.line(f"{head} {out.say(point.text)}")
-    for wrong in grade.wrong:
-        out.line()
-        out.line(Text("This is wrong:", "这里说错了："), "bad")
-        out.paragraph(_quoted(wrong.quote), "dim", indent=4)
-        out.paragraph(wrong.why, indent=4)
-    if teach:
-        _teach(invocation, question, grade)
-
-
-def _teach(invocation: Invocation, question: Question, grade: Grade) -> None:
-    out = invocation.out
-    sections = [
-        (Text("A good answer", "参考回答"), question.answer),
-        (Text("Why, and what else", "解析"), question.explanation),
-    ]
-    if question.erratum:
-        sections.append((Text("Where the blog is wrong", "原文勘误"), question.erratum))
-    for title, text in sections:
-        out.line()
-        out.line(title, "strong")
-        out.paragraph(text)
-    out.line()
-    out.line(Text("Sources", "参考文献"), "strong")
-    for source in question.sources:
-        out.paragraph(source, "dim", indent=2)
-    out.line()
-    missed = [point.id for point in grade.points if point.status != "covered"]
-    if missed:
-        said = invocation.command(f"ask {question.id} --dispute {missed[0]}")
-        out.line(Text(f"You did say it? {said}", f"其实你说到了？{said}"), "dim")
-    for id in question.follow_ups[:2]:
-        out.line(
-            Text(f"Asked next: {invocation.command(f'ask {id}')}", f"接着会问：{invocation.command(f'ask {id}')}"),
-            "dim",
-        )
-    for id in question.exercises[:1]:
-        out.line(
-            Text(f"Code it: {invocation.command(f'run {id}')}", f"动手实现：{invocation.command(f'run {id}')}"), "dim"
-        )
-
-
-def _quoted(text: str) -> str:
-    plain = " ".join(text.split())
-    return f"“{plain}”" if plain else ""
-
-
-# ----------------------------------------------------------------- the journal
-
-
-def _keep(invocation: Invocation, grade: Grade, answer: str) -> None:
-    """In the journal; where that cannot be, one line says so and the grade stands."""
-    if "empty" in grade.flags:
-        return
-    try:
-        invocation.journal.record_answer(
-            grade.question,
-            language=grade.language,
-            text=answer,
-            grade=grade.pack(),
-            score=grade.score,
-            outcome=grade.outcome,
-        )
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        invocation.err().warning(Text(f"The journal cannot be written: {why}", f"无法写入日志：{why}"))
 
 
 def _dispute(invocation: Invocation, bank: Bank, id: str, point: str) -> int:
