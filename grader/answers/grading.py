@@ -37,7 +37,9 @@ def grade_compiled(question: Question, compiled: Compiled, answer: str) -> Grade
     wrong = _wrong(compiled.rubric, reading, words)
     for index, (point, graded) in enumerate(zip(compiled.rubric.points, points, strict=True)):
         overturned = [statement.quote for each, statement in wrong if point.id in each.contradicts]
-        if overturned and graded.status in ("missing", "partial"):
+        # What was taken for the point, and is what overturns it
+        same = any(graded.evidence in quote or quote in graded.evidence for quote in overturned)
+        if overturned and (same or graded.status in ("missing", "partial")):
             points[index] = replace(graded, status="contradicted", evidence=overturned[0])
     statements = [statement for _, statement in wrong]
     statements += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -104,6 +105,32 @@ class _Found:
     @property
     def side(self) -> Side:
         return "against" if (len(self.cues) + self.opposite) % 2 else "for"
+
+
+class _Chosen:
+    """One occurrence for each group of a line."""
+
+    def __init__(self, found: tuple[_Found, ...]) -> None:
+        self._found = found
+        inside = {place for each in found for place in each.span.places}
+        cues = [each.cues - inside for each in found]
+        turns = [len(reaching) + each.opposite for reaching, each in zip(cues, found, strict=True)]
+        # One negation over the whole line, and an opposite in it: 'does not make the file larger'
+        over = len(set(cues)) == 1 and bool(cues[0]) and (len(cues[0]) + any(each.opposite for each in found)) % 2 == 0
+        self.meant = over or not any(turn % 2 for turn in turns)
+        self.first = min(each.span.first for each in found)
+        self.last = max(each.span.last for each in found)
+
+    @property
+    def width(self) -> int:
+        return self.last - self.first
+
+    def in_one_clause(self, words: list[Word]) -> bool:
+        """Else what is negated may be about something else."""
+        return len({words[each.span.first].clause for each in self._found}) == 1
+
+    def match(self, side: Side) -> Match:
+        return Match(1.0, side, self.first, self.last)
 
 
 class Reading:
@@ -214,16 +241,15 @@ class Reading:
         present = [group for group in inside if group]
         if not present:
             return None
-        positive = [[found for found in group if found.side == "for"] for group in inside]
-        if all(positive):
-            return _spread(positive, 1.0, "for")
-        if len(present) == len(groups) and low == high:
-            if turned := _turned_twice(inside):
-                return _spread(turned, 1.0, "for")
-            chosen = [yes or group for yes, group in zip(positive, inside, strict=True)]
-            if _together(chosen, words):
-                return _spread(chosen, 1.0, "against")
-        said = [group for group in positive if group]
+        if len(present) == len(groups):
+            # A negation inside one of the line's words belongs to that word: 'cannot backpropagate through a sample'
+            tried = [_Chosen(chosen) for chosen in product(*(group[:MOST_TRIED] for group in inside))]
+            meant = [each for each in tried if each.meant]
+            if meant:
+                return min(meant, key=lambda each: each.width).match("for")
+            if low == high and (together := [each for each in tried if each.in_one_clause(words)]):
+                return min(together, key=lambda each: each.width).match("against")
+        said = [group for group in ([found for found in group if found.side == "for"] for group in inside) if group]
         return _spread(said, len(said) / len(groups), "for") if said else None
 
     def _said(self, phrasings: list[_Phrasing], about: str | None) -> list[Match]:
@@ -276,7 +302,7 @@ class Reading:
 
 
 def _subjects(words: Words, subjects: dict[str, tuple[str, ...]], found: dict[str, list[Span]]) -> list[frozenset[str]]:
-    """For each word the subjects that are spoken of there: those named at the beginning of its clause, or else before."""
+    """For each word the subjects that are spoken of there: named at the beginning of its clause, or else before."""
     beginnings: dict[int, int] = {}
     for place, word in enumerate(words.words):
         beginnings.setdefault(word.clause, place)
@@ -290,8 +316,7 @@ def _subjects(words: Words, subjects: dict[str, tuple[str, ...]], found: dict[st
     for span, name in mentions:
         if (last and span.first <= last.last) or _belongs_to_a_thing(words, span):
             continue
-        between = [word.raw for word in words.words[last.last + 1 : span.first]] if last else ["."]
-        if last and len(between) <= len(_LINKS) and all(raw in _LINKS for raw in between):
+        if last and _linked(words, last, span):
             current |= {name}  # 'pre-training and fine-tuning', 预训练和微调
         elif _begins(words, span, beginnings):
             result += [current] * (span.first - len(result))
@@ -303,6 +328,13 @@ def _subjects(words: Words, subjects: dict[str, tuple[str, ...]], found: dict[st
     return result + [current] * (len(words.words) - len(result))
 
 
+def _linked(words: Words, one: Span, other: Span) -> bool:
+    between = [word.raw for word in words.words[one.last + 1 : other.first]]
+    written = words.text[words.words[one.last].end : words.words[other.first].start]
+    return len(between) < MOST_TRIED and all(raw in _LINKS for raw in between) and not _COMMA.search(written)
+
+
+_COMMA = re.compile(r"[,，.。;；:：]")
 _LINKS = ("and", "or", "versus", "vs", "the", "a", "和", "与", "跟", "或", "及", "以")
 
 
@@ -319,7 +351,7 @@ _THINGS = frozenset(
     "model weight weights checkpoint network parameter parameters backbone base knowledge representation".split()
 )
 _THINGS_CHINESE = tuple(
-    "权重 参数 知识 好的 得到的 出来的 过的 表示 的权重 的参数 的知识 的模型 的基础 后 之后 完成后 模型的".split()
+    "权重 参数 知识 好的 得到的 出来的 过的 表示 的权重 的参数 的知识 的基础 后 之后 完成后".split()
 )
 
 
@@ -336,22 +368,6 @@ def _belongs_to_a_thing(words: Words, span: Span) -> bool:
 def _capped(share: float, words: int) -> float:
     """Against what counts as said; one word alone says nothing."""
     return share / SAID if words > 1 else 0.0
-
-
-def _turned_twice(groups: list[list[_Found]]) -> list[list[_Found]] | None:
-    """One negation over the whole line, and one opposite in it: 'does not make the file larger'."""
-    for chosen in product(*(group[:MOST_TRIED] for group in groups)):
-        cues = {each.cues for each in chosen}
-        turns = len(chosen[0].cues) + any(each.opposite for each in chosen)
-        if len(cues) == 1 and chosen[0].cues and turns % 2 == 0:
-            return [[each] for each in chosen]
-    return None
-
-
-def _together(groups: list[list[_Found]], words: list[Word]) -> bool:
-    """Whether what is negated shares its clause with the others: else it may be about something else."""
-    clauses = [{words[found.span.first].clause for found in group} for group in groups]
-    return bool(frozenset.intersection(*(frozenset(each) for each in clauses)))
 
 
 def _spread(groups: list[list[_Found]], share: float, side: Side) -> Match:

@@ -21,7 +21,7 @@ _EXEMPT = """
 not only | not just | not merely | not simply | not solely | not to mention | not surprising | not so much
 no doubt | no matter | nothing but | whether or not | or not | no more than | no less than | no surprise
 not perfect | not free | not magic | not trivial | not without | if not | why not | not be lost | do not forget
-no wonder | not need to be | not much | not too | not very | nothing more than | yes or no | yes no
+no wonder | not much | not too | not very | nothing more than | yes or no | yes no
 不同 | 不仅 | 不只 | 不但 | 不光 | 不单 | 不断 | 不过 | 不管 | 不论 | 无论 | 非常 | 未来 | 不得不 | 不可避免
 不足 | 不错 | 不少 | 不久 | 不妨 | 无疑 | 除非 | 无限 | 无穷 | 没错 | 没问题 | 不可或缺 | 不可缺少 | 毫无疑问
 是不是 | 能不能 | 会不会 | 有没有 | 要不要 | 非线性 | 没那么 | 不太 | 不是万能 | 不像话 | 无非 | 差不多 | 不一样
@@ -36,12 +36,11 @@ not the case that all
 """
 _CUES = """
 not | no | never | without | neither | nor | none | nothing | nobody | hardly | scarcely | barely | lack | lacks
-lacking | fail to | fails to | failed to | fails | fail | unable to | impossible to | no longer | avoid
-prevent | prevents | far from | free of | refuse to | ceases to | loses the ability
-rather than being
+lacking | fail to | fails to | failed to | fails | fail | unable to | impossible to | no longer | far from
+refuse to | ceases to | loses the ability | rather than being | lacked | rarely | seldom | refuses to
 不是 | 并不是 | 不会 | 并不会 | 并不 | 不能 | 并不能 | 无法 | 没有 | 并没有 | 没法 | 不需要 | 无需 | 不用 | 不再
-从不 | 从来不 | 不必 | 毫无 | 难以 | 未 | 未能 | 没 | 无 | 并非 | 绝非 | 不 | 勿 | 缺乏 | 缺少 | 避免 | 防止
-不可能 | 不可以 | 不可 | 决不 | 绝不 | 免去 | 省去 | 丧失 | 不靠 | 不依赖
+从不 | 从来不 | 不必 | 毫无 | 难以 | 未 | 未能 | 没 | 无 | 并非 | 绝非 | 不 | 勿 | 缺乏 | 缺少 | 不可能 | 不可以
+不可 | 决不 | 绝不 | 丧失 | 不靠 | 不依赖
 """
 # The whole clause before it is denied
 _DENIED = """
@@ -57,7 +56,9 @@ compared to | compared with | in comparison to | in place of | other than | diff
 differ from | instead of just | relative to
 而不是 | 而非 | 不像 | 相比于 | 相比 | 比起 | 区别于 | 不同于 | 有别于 | 相较于 | 取代 | 代替 | 替代
 """
-_STOPS = frozenset("and but so because which that and while whereas although though however then instead".split())
+_STOPS = frozenset(
+    "就 便 即 and but so because which that and while whereas although though however then instead".split()
+)
 
 
 @dataclass(slots=True)
@@ -77,7 +78,9 @@ class Polarity:
 
 
 def _finder(text: str) -> Finder:
-    return Finder({form.strip(): (form.strip(),) for form in text.replace("\n", " | ").split("|") if form.strip()})
+    forms = [form.strip() for form in text.replace("\n", " | ").split("|")]
+    # As it is written: 'hardly' has the stem of 'hard'
+    return Finder({form: (form,) for form in forms if form}, stemmed=False)
 
 
 _exempt, _soft, _cues, _denied, _contrasts = (_finder(text) for text in (_EXEMPT, _SOFT, _CUES, _DENIED, _CONTRASTS))
@@ -127,8 +130,8 @@ def _forward(words: Words, cue: Span) -> range:
         if word.clause != first.clause or word.raw in _STOPS or (place - cue.last > most and not _far(first, most)):
             break
         last = place
-        if word.raw == "的" and place > cue.last + 1:  # 没有标注的文本: the text is there
-            break
+        if word.raw == "的" and place > cue.last + 1 and words.words[cue.last].raw != "是":
+            break  # 没有标注的文本: the text is there; 不是网上说的: it is not
     return range(cue.first, last + 1)
 
 
