@@ -46,7 +46,7 @@ CONCEPTS = {"smaller": {"opposite": "larger", "en": ["shrink"], "zh": ["变小"]
 
 
 class WithoutAliases(yaml.SafeDumper):
-    def ignore_aliases(self, data: object) -> bool:
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - yaml's signature
         return True
 
 
