@@ -7,6 +7,7 @@ from dataclasses import replace
 from grader.answers import filters
 from grader.answers.grade import ADEQUATE, Flag, Grade, PointGrade, Wrong, outcome
 from grader.answers.matching import Compiled, Match, Reading
+from grader.answers.recognising import Recogniser, Seen
 from grader.answers.words import Words, read
 from grader.content.question import Concept, Misconception, Point, Question, Rubric, Status
 from grader.errors import Language
@@ -17,12 +18,21 @@ TAKEN_OFF = 0.15  # for each wrong statement
 AT_MOST_WITH_WRONG = 0.55
 
 
-def grade(question: Question, rubric: Rubric, concepts: dict[str, Concept], answer: str) -> Grade:
-    """Grade an answer to a question by its rubric. Never raises for what an answer holds."""
-    return grade_compiled(question, Compiled(rubric, concepts), answer)
+def grade(
+    question: Question,
+    rubric: Rubric,
+    concepts: dict[str, Concept],
+    answer: str,
+    recogniser: Recogniser | None = None,
+) -> Grade:
+    """Grade an answer to a question by its rubric. Never raises for what an answer holds.
+
+    `recogniser`: sees more in it than the rules do, for example `grader.answers.semantic.Semantic()`.
+    """
+    return grade_compiled(question, Compiled(rubric, concepts), answer, recogniser)
 
 
-def grade_compiled(question: Question, compiled: Compiled, answer: str) -> Grade:
+def grade_compiled(question: Question, compiled: Compiled, answer: str, recogniser: Recogniser | None = None) -> Grade:
     """As `grade`, with the rubric made ready before."""
     words = read(answer[: filters.MAX_CHARACTERS])
     flags = filters.flags(question, answer, words)
@@ -35,6 +45,11 @@ def grade_compiled(question: Question, compiled: Compiled, answer: str) -> Grade
     reading = compiled.reading(words, lists)
     points = [_point(point, reading, words) for point in compiled.rubric.points]
     wrong = _wrong(compiled.rubric, reading, words)
+    if recogniser:
+        seen = recogniser(
+            Seen(question, compiled, _language(words), words, lists, reading, tuple(points), tuple(wrong))
+        )
+        points, wrong = list(seen.points), list(seen.wrong)
     for index, (point, graded) in enumerate(zip(compiled.rubric.points, points, strict=True)):
         overturned = [statement.quote for each, statement in wrong if point.id in each.contradicts]
         # What was taken for the point, and is what overturns it
