@@ -20,6 +20,9 @@ from grader.verdict import Verdict, unpack
 State = Literal["passed", "started"]
 NoteKind = Literal["hint", "gave_up", "reset"]
 AnswerOutcome = Literal["adequate", "partial", "inadequate"]
+# the name of an exercise or a question, which becomes part of a file's name
+_SUBJECT = re.compile(r"\w[\w.-]*")
+_CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -129,8 +132,8 @@ def read_entry(table: str, values: object) -> Entry:
 
 
 def clean(text: str) -> str:
-    """Without what a database cannot hold: NUL, and half a character."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    """Without what a database cannot hold, NUL and half a character, and what a terminal would obey."""
+    return _CONTROL.sub("\ufffd", text).encode("utf-8", "replace").decode("utf-8")
 
 
 def _text(value: object) -> str:
@@ -141,6 +144,12 @@ def _text(value: object) -> str:
 
 def _name(value: object) -> str:
     if not _text(value):
+        raise ValueError
+    return _text(value)
+
+
+def _subject(value: object) -> str:
+    if not _SUBJECT.fullmatch(_text(value)):
         raise ValueError
     return _text(value)
 
@@ -178,21 +187,22 @@ def _object(value: object) -> dict[str, Any]:
 
 
 def _packed(value: object) -> dict[str, Any]:
-    unpack(_object(value))  # read once, so that nobody meets a verdict later that cannot be
-    return _object(value)
+    found = _object(value)
+    unpack(found)  # read once, so that nobody meets a verdict later that cannot be
+    return found
 
 
 _READERS: dict[str, Callable[[object], Any]] = {
     "id": _id,
     "time": _time,
-    "exercise": _name,
+    "exercise": _subject,
     "sha256": _text,
     "outcome": _name,
     "points": _number,
     "max_points": _number,
     "packed": _packed,
     "kind": _name,
-    "question": _name,
+    "question": _subject,
     "language": _name,
     "text": _text,
     "score": _share,

@@ -14,10 +14,9 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from grader.journal.entries import Answer, Attempt, Dispute, Entry, Note, plain, read_entry
 
@@ -27,8 +26,7 @@ UNREADABLE = ".unreadable"
 _ABANDONED_SECONDS = 24 * 3600.0
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Waiting:
+class Waiting(NamedTuple):
     """An entry's file, by its name. `kind` is attempt, answer, dispute, or that of a note."""
 
     stamp: str

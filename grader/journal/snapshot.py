@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from grader.journal.entries import Attempt, plain, read_entry
 
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """One exercise: whether it was ever passed, when it was tried last, and the hints given since."""
 
     passed: bool
@@ -28,12 +26,14 @@ class Standing:
     hints: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """How the exercises stand, and which entries that have yet to leave the inbox are counted in."""
 
-    exercises: dict[str, Standing] = field(default_factory=dict)
-    drained: frozenset[str] = frozenset()
+    exercises: dict[str, Standing]
+    drained: frozenset[str]
+
+
+_NOTHING = Snapshot({}, frozenset())
 
 
 class Snapshots:
@@ -52,7 +52,7 @@ class Snapshots:
         try:
             found = json.loads(self._standing.read_bytes())
             if found["format"] != FORMAT:
-                return Snapshot()
+                return _NOTHING
             return Snapshot(
                 {
                     id: Standing(bool(passed), _time(time), int(hints))
@@ -61,7 +61,7 @@ class Snapshots:
                 frozenset(found["drained"]),
             )
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return Snapshot()
+            return _NOTHING
 
     def write(self, snapshot: Snapshot) -> None:
         """Whole or not at all. Raises OSError where it cannot be."""

@@ -210,6 +210,8 @@ class TestEntries:
             ({"time": 3}, "time"),
             ({"question": ""}, "question"),
             ({"question": ["q"]}, "question"),
+            ({"question": "../../x"}, "question"),
+            ({"question": ".x"}, "question"),
             ({"score": 1.5}, "score"),
             ({"score": float("nan")}, "score"),
             ({"score": True}, "score"),
@@ -237,7 +239,8 @@ class TestEntries:
                 read_entry("answers", {key: value for key, value in right.items() if key != name})
 
     def test_text_loses_only_what_no_database_holds(self) -> None:
-        assert clean("a\0b\ud800c 你好 \U0001f600\n") == "a\ufffdb?c 你好 \U0001f600\n"
+        assert clean("a\0b\ud800c 你好 \U0001f600\t\r\n") == "a\ufffdb?c 你好 \U0001f600\t\r\n"
+        assert clean("\x1b]0;title\x07\x9b2J") == "\ufffd]0;title\ufffd\ufffd2J"
 
 
 class TestHome:
