@@ -90,7 +90,7 @@ def _keywords(words: Words, first: int, last: int, least: int, threshold: float)
     pieces = _pieces(words, part)
     if sum(word.chinese for word in words.words[first:last]) < (last - first) / 2:
         return share < (2 * threshold if len(part) / len(pieces) < SHORT_PIECE else threshold)
-    return share < 2 * threshold and sum(piece for piece in pieces if piece >= LONG_PIECE) < len(part) / 2
+    return share < 2 * threshold and sum(piece for piece in pieces if piece >= LONG_PIECE) < len(part) / 3
 
 
 def _pieces(words: Words, part: list[Segment]) -> list[int]:

@@ -76,7 +76,7 @@ def _match(parts: tuple[str | None, ...], index: int, words: list[str], clauses:
         return None
     part = parts[index]
     if part is not None:
-        if place < len(words) and words[place] == part:
+        if place < len(words) and words[place] == part and clauses[place] == clauses[place - 1]:
             return _match(parts, index + 1, words, clauses, place + 1)
         return None
     for start in range(place, min(len(words), place + GAP + 1)):

@@ -12,7 +12,7 @@ from grader.answers.forms import Finder, Span
 from grader.answers.words import Word, Words, stem
 
 # Words and characters that belong to the next thing alone: 无标注文本 is text, 'without labels on raw text' too
-_REACHES = {"无": 2, "未": 2, "非": 2, "without": 4, "no": 5}
+_REACHES = {"无": 2, "未": 2, "非": 2, "without": 4, "no": 5, "rarely": 4, "seldom": 4, "hardly": 5}
 BETWEEN = 40  # characters from 不 to 而是 at most
 REACH = 14  # words that an English negation reaches at most
 
@@ -37,7 +37,8 @@ not the case that all
 _CUES = """
 not | no | never | without | neither | nor | none | nothing | nobody | hardly | scarcely | barely | lack | lacks
 lacking | fail to | fails to | failed to | fails | fail | unable to | impossible to | no longer | far from
-refuse to | ceases to | loses the ability | rather than being | lacked | rarely | seldom | refuses to
+refuse to | ceases to | loses the ability | rather than being | lacked | rarely
+seldom | refuses to | prevents .. from | prevent .. from | keeps .. from | stops .. from
 不是 | 并不是 | 不会 | 并不会 | 并不 | 不能 | 并不能 | 无法 | 没有 | 并没有 | 没法 | 不需要 | 无需 | 不用 | 不再
 从不 | 从来不 | 不必 | 毫无 | 难以 | 未 | 未能 | 没 | 无 | 并非 | 绝非 | 不 | 勿 | 缺乏 | 缺少 | 不可能 | 不可以
 不可 | 决不 | 绝不 | 丧失 | 不靠 | 不依赖
@@ -47,7 +48,7 @@ _DENIED = """
 is false | is wrong | is impossible | is not possible | is not true | is incorrect | does not happen | is a myth
 is not the case | is never used | are never used | is not used | are not used | is not needed | are not needed
 is not required | are not required | is unnecessary | are unnecessary | is no longer needed | are no longer needed
-是错的 | 不成立 | 做不到 | 不可能的 | 是错误的 | 是误解 | 用不到 | 用不着 | 派不上用场
+是错的 | 不成立 | 不可能的 | 是错误的 | 是误解 | 用不到 | 用不着 | 派不上用场
 """
 # From the first to the end of the clause, or to the last where one is named
 _CONTRASTS = """
@@ -57,7 +58,7 @@ differ from | instead of just | relative to
 而不是 | 而非 | 不像 | 相比于 | 相比 | 比起 | 区别于 | 不同于 | 有别于 | 相较于 | 取代 | 代替 | 替代
 """
 _STOPS = frozenset(
-    "就 便 即 and but so because which that and while whereas although though however then instead".split()
+    "就 便 即 nor and but so because which that and while whereas although though however then instead".split()
 )
 
 
@@ -156,17 +157,23 @@ def _contrast_words(words: Words, dropped: list[bool], exempt: set[int]) -> None
     listed = words.words
     for spans in _contrasts.find(words).values():
         for span in spans:
+            if span.first and listed[span.first - 1].raw in _BEING:
+                continue  # 'the image is compared with all texts': no contrast
             clause = listed[span.first].clause
             for place in range(span.first, len(listed)):
                 if listed[place].clause != clause and listed[place].raw in ("which", "who", "where"):
                     clause = listed[place].clause  # 'unlike X, which ..., Y': still about X
-                elif listed[place].clause != clause or (place > span.last and listed[place].raw in _STOPS):
+                elif listed[place].clause != clause or (place > span.last and listed[place].raw in _CONTRAST_STOPS):
                     break
                 dropped[place] = True
     text = "".join(word.raw if word.chinese else "·" for word in listed)
     _but_chinese(text, words, dropped)
-    _compared(text, dropped)
+    _compared(text, words, dropped)
     _not_but(words, dropped, exempt)
+
+
+_BEING = frozenset("is are was were be been being get gets".split())
+_CONTRAST_STOPS = _STOPS - {"that", "which"}
 
 
 def _but_chinese(text: str, words: Words, dropped: list[bool]) -> None:
@@ -174,20 +181,21 @@ def _but_chinese(text: str, words: Words, dropped: list[bool]) -> None:
     listed = words.words
     at = text.find("而是")
     while at >= 0:
-        start = text.rfind("不", 0, at)
+        start = text.rfind("不是", max(0, at - BETWEEN), at)
+        start = start if start >= 0 else text.rfind("不", 0, at)
         if start >= 0 and at - start <= BETWEEN and listed[start].sentence == listed[at].sentence:
             for place in range(start, at):
                 dropped[place] = True
         at = text.find("而是", at + 1)
 
 
-def _compared(text: str, dropped: list[bool]) -> None:
+def _compared(text: str, words: Words, dropped: list[bool]) -> None:
     """和X不同, 与X不一样: what it is compared with is dropped."""
     for close in ("不同", "不一样", "相反", "相比"):
         at = text.find(close)
         while at >= 0:
             start = max(text.rfind(each, max(0, at - 16), at) for each in ("和", "与", "跟", "同"))
-            if start >= 0 and "、" not in text[start:at]:
+            if start >= 0 and words.words[start].clause == words.words[at].clause:
                 for place in range(start, at + len(close)):
                     dropped[place] = True
             at = text.find(close, at + 1)
@@ -203,6 +211,8 @@ def _not_but(words: Words, dropped: list[bool], exempt: set[int]) -> None:
             if listed[before].sentence != word.sentence:
                 break
             if listed[before].raw == "not" and before not in exempt:
+                if ":" in words.text[listed[before].end : word.start]:
+                    break
                 after = listed[place + 1].raw if place + 1 < len(listed) else ""
                 if after not in ("it", "this", "that", "they", "also", "the", "we", "you", "still", "only"):
                     for dropping in range(before, place):
