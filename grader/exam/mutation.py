@@ -20,8 +20,8 @@ REMOVED = "(removed)"
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One edit: `line` of the function or class `within` becomes `becomes`. The three name it, also where lines of
-    the file have moved; `source` is the whole edited file.
+    """One edit: `line` of the function, class or module `within` becomes `becomes`. The three name it, also where
+    lines of the file have moved; `source` is the whole edited file.
     """
 
     within: str
@@ -157,7 +157,7 @@ class _Walk(ast.NodeVisitor):
         last = len(self._text) if last < 0 else last
         before, after = self._text[first:last], edited[first : last + len(edited) - len(self._text)]
         self.found.append(
-            Mutant(".".join(self._names), _tidy(before), shown or _tidy(after), number, edited.decode()),
+            Mutant(".".join(self._names) or "module", _tidy(before), shown or _tidy(after), number, edited.decode()),
         )
 
     def _span(self, node: ast.stmt | ast.expr) -> tuple[int, int]:

@@ -165,7 +165,8 @@ def test_one_pair(candidate, width, scale):
 def test_bad_shapes(candidate):
     one = torch.tensor(1.0)
     bad = [((3, 4), (2, 4)), ((2, 4), (3, 4)), ((1, 4), (3, 4)), ((3, 4), (1, 4)), ((3, 4), (3, 5)), ((3, 1), (3, 4))]
-    for text, image in (*bad, ((0, 4), (0, 4))):
+    same_size = [((2, 6), (3, 4)), ((3, 2), (2, 3))]
+    for text, image in (*bad, *same_size, ((0, 4), (0, 4))):
         with raises_value_error("_emb"):
             candidate.clip_loss(torch.ones(text), torch.ones(image), one)
     assert_shape(candidate.clip_loss(torch.ones(1, 1), torch.ones(1, 1), one), ())

@@ -135,15 +135,17 @@ def interacts(candidate):
     """Whether text and image do more than add up before the rows are normalised.
 
     If u(t, i) = A(t) + B(i), then u(t, i) + u(t', i') = u(t, i') + u(t', i): four rows, of whatever length, are
-    linearly dependent.
+    linearly dependent. A ReLU at the very end leaves that true of the entries that it let through in all four, so
+    others do not count.
     """
-    module, texts, images = probed(candidate)
+    module, texts, images = probed(candidate, embed_dim=48)
     texts, images = texts * 3, images * 3
     rows = module(texts.repeat_interleave(6, dim=0), images.repeat(6, 1, 1, 1)).detach()
     grid = rows.reshape(6, 6, -1)
     if not bool(grid.isfinite().all()):
         return False
     corners = torch.stack((grid[:-1, :-1], grid[:-1, 1:], grid[1:, :-1], grid[1:, 1:]), dim=2)
+    corners = corners * (corners != 0).all(dim=2, keepdim=True)
     values = torch.linalg.svdvals(corners)
     return bool((values[..., 3] / values[..., 0]).max() > 1e-6)
 

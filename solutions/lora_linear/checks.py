@@ -194,6 +194,18 @@ def test_start(candidate):
         not torch.equal(one, other),
         Text("two layers made one after the other have the same lora_A", "先后创建的两个层，lora_A 完全相同"),
     )
+    repeated = []
+    for _ in range(2):  # memory that nothing was written to may look random as well
+        candidate.seed(3)
+        repeated.append(candidate.LoRALinear(nn.Linear(24, 12), 5, 3.0))
+    one, other = (layer.state_dict()["lora_A"] for layer in repeated)
+    require(
+        torch.equal(one, other),
+        Text(
+            "the same torch.manual_seed gives another lora_A: its numbers are not drawn",
+            "torch.manual_seed 相同，lora_A 却不同：这些数不是抽样得到的",
+        ),
+    )
     base = nn.Linear(24, 12)
     x = torch.randn(3, 24, generator=random)
     expected = base(x)

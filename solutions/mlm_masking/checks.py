@@ -188,12 +188,27 @@ def test_selected_independently(candidate):
             f"the share of rows of {width} with {k} selected",
             f"{width} 个里恰好选中 {k} 个的行",
         )
-    # Also in the whole of a batch: of two tokens, one is selected half of the time.
-    tiny = [
-        candidate.mask_tokens(*ordinary(1, 2), mask_id=3, vocab_size=900, p=0.5, generator=random)[1] for _ in range(40)
-    ]
-    ones = (torch.stack(tiny) != IGNORED).sum(dim=(1, 2)) == 1
-    share(ones, 0.5, "how often one of two tokens is selected at p = 0.5", "p = 0.5 时两个 token 恰好选中一个的比例")
+
+    def in_two_tokens(p):
+        """How many are selected in a batch of two tokens, 40 times."""
+        tiny = [
+            candidate.mask_tokens(*ordinary(1, 2), mask_id=3, vocab_size=900, p=p, generator=random)[1]
+            for _ in range(40)
+        ]
+        return (torch.stack(tiny) != IGNORED).sum(dim=(1, 2))
+
+    share(
+        in_two_tokens(0.5) == 1,
+        0.5,
+        "how often one of two tokens is selected at p = 0.5",
+        "p = 0.5 时两个 token 恰好选中一个的比例",
+    )
+    share(
+        in_two_tokens(0.1) == 0,
+        0.81,
+        "how often none of two tokens is selected at p = 0.1",
+        "p = 0.1 时两个 token 一个也没选中的比例",
+    )
 
 
 @check(

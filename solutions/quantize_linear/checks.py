@@ -36,7 +36,7 @@ def linears(draw, *, dtype=torch.float32, bias=(False, True), scale=1.0, least=1
     if spread:
         powers = draw(st.lists(st.sampled_from((1.0, 0.01, 4.0, 0.1)), min_size=height, max_size=height))
         weight = weight * torch.tensor(powers, dtype=dtype)[:, None]
-    return layer(weight, draw(tensors(height, dtype=dtype)) if draw(st.sampled_from(bias)) else None)
+    return layer(weight, draw(tensors(height, dtype=dtype)) / 3 if draw(st.sampled_from(bias)) else None)
 
 
 @st.composite

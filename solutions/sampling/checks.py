@@ -95,6 +95,7 @@ def test_plain_softmax(candidate, reference, logits):
 @given(logits=rows(least=2), temperature=TEMPERATURES, examples=16)
 def test_temperature(candidate, reference, logits, temperature):
     assert_agrees(candidate, reference, logits, temperature=temperature)
+    assert_agrees(candidate, reference, logits * 1e-3, temperature=1e-3 * temperature)  # small, and not yet greedy
 
 
 @check(
