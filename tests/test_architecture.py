@@ -31,8 +31,9 @@ MAY_IMPORT = {
     "journal": BOTTOM,
     "daemon": {"exam", "content", "confine", *BOTTOM},
     "answers": {"content", *BOTTOM},
+    "interview": {"answers", "journal", "content", *BOTTOM},
     "course": {"cli", "daemon", "journal", "answers", "exam", "content", *BOTTOM},
-    "cli": {"course", "answers", "daemon", "journal", "exam", "content", "confine", *BOTTOM},
+    "cli": {"course", "interview", "answers", "daemon", "journal", "exam", "content", "confine", *BOTTOM},
     "": {"daemon", *BOTTOM},  # grader/__init__.py: the library's own face
 }
 # What a file may import though its part may not, with the reason.

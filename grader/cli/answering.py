@@ -85,7 +85,7 @@ def read_answer(name: str) -> str:
 
 def graded(bank: Bank, question: Question, answer: str) -> Grade:
     """An answer, graded by the question's rubric."""
-    from grader.answers import grade
+    from grader.answers.grading import grade
 
     return grade(question, rubric_of(bank, question), bank.concepts, answer)
 

@@ -26,6 +26,7 @@ _COMMANDS: dict[str, dict[str, str]] = {
         "reset": "candidate.reset",
         "history": "candidate.history",
         "ask": "asking.ask",
+        "interview": "interviewing.interview",
         "review": "candidate.review",
         "journal": "candidate.journal",
     },

@@ -8,11 +8,11 @@ from grader.cli.common import Invocation
 from grader.errors import Text
 
 if TYPE_CHECKING:
-    from grader.answers.grade import Grade
+    from grader.answers.grade import Flag, Grade
     from grader.content.question import Question
 
 _BAR = 20
-_FLAGS = {
+FLAGS: dict[Flag, Text] = {
     "empty": Text("There is no answer here yet.", "这里还没有回答。"),
     "copied_question": Text(
         "This says the question again. Say it in your own words.", "这只是把问题又说了一遍，请用自己的话回答。"
@@ -51,7 +51,7 @@ def show_grade(invocation: Invocation, question: Question, grade: Grade, *, teac
     bar = ("█" * filled + "░" * (_BAR - filled)) if out.carries("█░") else "#" * filled + "." * (_BAR - filled)
     out.line(f"{out.styled(words, style)}  {bar}  {grade.score:.0%}")
     for flag in grade.flags:
-        out.paragraph(_FLAGS[flag], "warn")
+        out.paragraph(FLAGS[flag], "warn")
     out.line()
     for point in grade.points:
         sign, plain, style = _STATUSES[point.status]
