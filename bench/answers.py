@@ -20,8 +20,8 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from grader.answers.compiled import Compiled
 from grader.answers.grading import grade_compiled
-from grader.answers.matching import Compiled
 from grader.answers.proof import prove
 from grader.content.questions import CONCEPTS, load_concepts, load_questions, load_rubric
 

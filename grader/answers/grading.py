@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from grader.answers import filters
+from grader.answers.compiled import Compiled
 from grader.answers.grade import ADEQUATE, Flag, Grade, PointGrade, Wrong, outcome
-from grader.answers.matching import Compiled, Match, Reading
+from grader.answers.matching import Match, Reading
 from grader.answers.recognising import Recogniser, Seen
 from grader.answers.words import Words, read
 from grader.content.question import Concept, Misconception, Point, Question, Rubric, Status
@@ -42,7 +43,7 @@ def grade_compiled(question: Question, compiled: Compiled, answer: str, recognis
             flags = ("keyword_list",)
     if flags:
         return _nothing(question, compiled.rubric, _language(words), flags)
-    reading = compiled.reading(words, lists)
+    reading = Reading(compiled, words, lists)
     points = [_point(point, reading, words) for point in compiled.rubric.points]
     wrong = _wrong(compiled.rubric, reading, words)
     if recogniser:

@@ -1,20 +1,19 @@
-"""A compiled rubric, and what of it an answer says: points by terms and phrasings, and misconceptions."""
+"""What an answer says of a rubric: points by terms and phrasings, and misconceptions."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from grader.answers.forms import Finder, Span
-from grader.answers.polarity import CUE_WORDS, Polarity, polarity
+from grader.answers.compiled import Compiled, Phrasing
+from grader.answers.forms import Span
+from grader.answers.polarity import Polarity, polarity
 from grader.answers.segments import content_words
-from grader.answers.words import Word, Words, mended, read
-from grader.content.question import Concept, Misconception, Point, Rubric, Terms
+from grader.answers.subjects import subjects_of
+from grader.answers.words import Word, Words, mended
+from grader.content.question import Misconception, Point, Terms
 
 # How much of a phrasing must be there, by the weight of its words. Calibrated by authors'
 # phrasings against those of other points, never on test answers: `bench/answers.py --prove` shows what it costs.
@@ -22,10 +21,6 @@ SAID = 0.68
 HALF_SAID = 0.5
 MOST_TRIED = 3  # occurrences of a term in one sentence
 WORDED = 0.85  # of a misconception's wording
-HEAD = 6  # words of a clause among which its subject is looked for (characters of Chinese: twice as many)
-
-# How two subjects are told apart without their names, in the order of the rubric
-_ORDER = (("the former", "前者", "the first one"), ("the latter", "后者", "the second one"))
 
 Side = Literal["for", "against"]
 
@@ -38,60 +33,6 @@ class Match:
     side: Side
     first: int
     last: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Phrasing:
-    words: dict[str, tuple[float, bool]]  # how much it weighs, and whether it is negated
-    total: float
-
-
-class Compiled:
-    """A rubric made ready to be matched. Reusable; holds nothing of an answer."""
-
-    def __init__(self, rubric: Rubric, concepts: dict[str, Concept]) -> None:
-        self.rubric = rubric
-        self._concepts = concepts
-        names = {form for terms in _all_terms(rubric) for group in terms for form in group}
-        self.subjects = dict(rubric.subjects)
-        if len(self.subjects) == len(_ORDER):
-            self.subjects = {
-                name: (*forms, *order) for (name, forms), order in zip(self.subjects.items(), _ORDER, strict=True)
-            }
-        names |= {form for forms in self.subjects.values() for form in forms}
-        forms: dict[str, tuple[str, ...]] = {}
-        for name in names:
-            if name.startswith("@"):
-                concept = concepts[name[1:]]
-                forms[name] = concept.forms
-                if concept.opposite:
-                    forms["@" + concept.opposite] = concepts[concept.opposite].forms
-            else:
-                forms[name] = (name,)
-        self._finder = Finder(forms)
-        texts = [text for point in rubric.points for each in point.phrasings.values() for text in each]
-        texts += [text for each in rubric.misconceptions for wordings in each.wordings.values() for text in wordings]
-        counted = Counter(word for text in texts for word in set(content_words(read(text))))
-        self._rarity = {word: math.log(1 + len(texts) / count) for word, count in counted.items()}
-        self.vocabulary = self._finder.vocabulary | set(self._rarity) | CUE_WORDS
-        self._points = {point.id: self._phrasings(point.phrasings.values()) for point in rubric.points}
-        self._wrong = {each.id: self._phrasings(each.wordings.values()) for each in rubric.misconceptions}
-
-    def _phrasings(self, texts: Iterable[tuple[str, ...]]) -> list[_Phrasing]:
-        found = []
-        for text in (text for each in texts for text in each):
-            words = read(text)
-            cues = polarity(words).cues
-            weights = {
-                word: (self._rarity[word], len(cues[places[0]]) % 2 == 1)
-                for word, places in content_words(words).items()
-            }
-            found.append(_Phrasing(weights, sum(weight for weight, _ in weights.values())))
-        return found
-
-    def reading(self, words: Words, dropped_sentences: set[int]) -> Reading:
-        """An answer read with this rubric."""
-        return Reading(self, words, dropped_sentences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +82,8 @@ class Reading:
         words = self._words = mended(words, compiled.vocabulary)
         self._polarity: Polarity = polarity(words)
         self._dropped = dropped_sentences
-        self._found = compiled._finder.find(words)
-        self._subjects = _subjects(words, compiled.subjects, self._found)
+        self._found = compiled.finder.find(words)
+        self._subjects = subjects_of(words, compiled.subjects, self._found)
         self._sentences = [
             (number, first, last)
             for number, (first, last) in enumerate(words.sentences)
@@ -153,7 +94,7 @@ class Reading:
     def point(self, point: Point) -> tuple[Match | None, Match | None]:
         """The best that is said for the point, and the best against it."""
         matches = [match for terms in point.terms for match in self._lines(terms, point.about, wide=True)]
-        matches += self._said(self._compiled._points[point.id], point.about)
+        matches += self._said(self._compiled.points[point.id], point.about)
         # What is denied of nobody knows what is denied of nothing
         denied = _best((match for match in matches if self._surely_about(match, point.about)), "against")
         if denied and denied.share >= 1:
@@ -176,7 +117,7 @@ class Reading:
         matches = []
         for index, (_, first, last) in enumerate(self._sentences):
             near = max(
-                (self._shares(each, index, wrong.about)[0].share for each in self._compiled._wrong[wrong.id]),
+                (self._shares(each, index, wrong.about)[0].share for each in self._compiled.wrong[wrong.id]),
                 default=0.0,
             )
             if near < WORDED / SAID:
@@ -184,7 +125,7 @@ class Reading:
             right = max(
                 (
                     self._shares(each, index, None)[0].share
-                    for phrasings in self._compiled._points.values()
+                    for phrasings in self._compiled.points.values()
                     for each in phrasings
                 ),
                 default=0.0,
@@ -213,7 +154,7 @@ class Reading:
         meant, other = [], []
         for term in group:
             meant += self._found.get(term, [])
-            if term.startswith("@") and (opposite := self._compiled._concepts[term[1:]].opposite):
+            if term.startswith("@") and (opposite := self._compiled.concepts[term[1:]].opposite):
                 other += self._found.get("@" + opposite, [])
         found = [
             _Found(span, self._polarity.reaching(span), opposite=False)
@@ -252,7 +193,7 @@ class Reading:
         said = [group for group in ([found for found in group if found.side == "for"] for group in inside) if group]
         return _spread(said, len(said) / len(groups), "for") if said else None
 
-    def _said(self, phrasings: list[_Phrasing], about: str | None) -> list[Match]:
+    def _said(self, phrasings: list[Phrasing], about: str | None) -> list[Match]:
         """The phrasings in each sentence."""
         matches = []
         for index in range(len(self._sentences)):
@@ -261,7 +202,7 @@ class Reading:
                 matches += [match for match in (said, denied) if match.share >= HALF_SAID / SAID]
         return matches
 
-    def _shares(self, phrasing: _Phrasing, index: int, about: str | None) -> tuple[Match, Match]:
+    def _shares(self, phrasing: Phrasing, index: int, about: str | None) -> tuple[Match, Match]:
         """How much of a phrasing a sentence says and how much it denies, by the weight of its words."""
         content = self._content[index]
         said: list[int] = []
@@ -301,70 +242,6 @@ class Reading:
         )
 
 
-def _subjects(words: Words, subjects: dict[str, tuple[str, ...]], found: dict[str, list[Span]]) -> list[frozenset[str]]:
-    """For each word the subjects that are spoken of there: named at the beginning of its clause, or else before."""
-    beginnings: dict[int, int] = {}
-    for place, word in enumerate(words.words):
-        beginnings.setdefault(word.clause, place)
-    mentions = sorted(
-        ((span, name) for name, forms in subjects.items() for form in forms for span in found.get(form, ())),
-        key=lambda mention: (mention[0].first, -mention[0].last),
-    )
-    current: frozenset[str] = frozenset()
-    result: list[frozenset[str]] = []
-    last: Span | None = None
-    for span, name in mentions:
-        if (last and span.first <= last.last) or _belongs_to_a_thing(words, span):
-            continue
-        if last and _linked(words, last, span):
-            current |= {name}  # 'pre-training and fine-tuning', 预训练和微调
-        elif _begins(words, span, beginnings):
-            result += [current] * (span.first - len(result))
-            current = frozenset({name})
-        else:
-            continue
-        result = result[: span.first]
-        last = span
-    return result + [current] * (len(words.words) - len(result))
-
-
-def _linked(words: Words, one: Span, other: Span) -> bool:
-    between = [word.raw for word in words.words[one.last + 1 : other.first]]
-    written = words.text[words.words[one.last].end : words.words[other.first].start]
-    return len(between) < MOST_TRIED and all(raw in _LINKS for raw in between) and not _COMMA.search(written)
-
-
-_COMMA = re.compile(r"[,，.。;；:：]")
-_LINKS = ("and", "or", "versus", "vs", "the", "a", "和", "与", "跟", "或", "及", "以")
-
-
-def _begins(words: Words, span: Span, beginnings: dict[int, int]) -> bool:
-    """Whether a mention stands where a clause names what it is about: at its head, or after 'and'."""
-    word = words.words[span.first]
-    head = 2 * HEAD if word.chinese else HEAD
-    before = [each.raw for each in words.words[max(0, span.first - 3) : span.first]]
-    return span.first - beginnings[word.clause] < head or "and" in before
-
-
-# 'the pretrained model', 预训练好的权重: what came out of it, in a clause about something else
-_THINGS = frozenset(
-    "model weight weights checkpoint network parameter parameters backbone base knowledge representation".split()
-)
-_THINGS_CHINESE = tuple(
-    "权重 参数 知识 好的 得到的 出来的 过的 表示 的权重 的参数 的知识 的基础 后 之后 完成后".split()
-)
-
-
-def _belongs_to_a_thing(words: Words, span: Span) -> bool:
-    after = words.words[span.last + 1 : span.last + 4]
-    before = [word.raw for word in words.words[max(0, span.first - 2) : span.first]]
-    if "after" in before or "once" in before:
-        return True
-    if words.words[span.last].chinese:
-        return "".join(word.raw for word in after).startswith(_THINGS_CHINESE)
-    return words.words[span.last].raw.endswith("ed") and any(word.raw in _THINGS for word in after[:2])
-
-
 def _capped(share: float, words: int) -> float:
     """Against what counts as said; one word alone says nothing."""
     return share / SAID if words > 1 else 0.0
@@ -383,10 +260,3 @@ def _best(matches: Iterable[Match], side: Side) -> Match | None:
         key=lambda match: (match.share, match.first - match.last),
         default=None,
     )
-
-
-def _all_terms(rubric: Rubric) -> Iterable[Terms]:
-    for point in rubric.points:
-        yield from point.terms
-    for wrong in rubric.misconceptions:
-        yield from wrong.terms

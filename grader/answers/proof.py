@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from grader.answers.compiled import Compiled
 from grader.answers.grade import ADEQUATE, Grade
 from grader.answers.grading import grade_compiled
-from grader.answers.matching import Compiled
 from grader.content.question import Concept, Question, Rubric
 from grader.errors import LANGUAGES, Text
 

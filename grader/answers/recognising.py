@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from grader.answers.compiled import Compiled
 from grader.answers.grade import PointGrade, Wrong
-from grader.answers.matching import Compiled, Reading
+from grader.answers.matching import Reading
 from grader.answers.words import Words
 from grader.content.question import Misconception, Question
 from grader.errors import Language
