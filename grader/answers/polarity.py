@@ -173,7 +173,8 @@ def _contrast_words(words: Words, dropped: list[bool], exempt: set[int]) -> None
 
 
 _BEING = frozenset("is are was were be been being get gets".split())
-_CONTRAST_STOPS = _STOPS - {"that", "which"}
+# A contrast at the head of a sentence may have no comma: "instead of keeping a float you store ..."
+_CONTRAST_STOPS = (_STOPS - {"that", "which"}) | {"you", "we", "it", "they", "i"}
 
 
 def _but_chinese(text: str, words: Words, dropped: list[bool]) -> None:
