@@ -32,6 +32,7 @@ from grader.exam.mutation import Mutant
 from grader.exam.parallel import spread
 from grader.exam.remote import RemoteCandidate
 from grader.exam.supply import Supply
+from grader.exam.warmth import rehearse
 from grader.verdict import Verdict
 
 OnStep = Callable[[str], None]
@@ -58,6 +59,7 @@ class Proof:
     mutants: int = 0  # that run and are no right answers
     mutants_killed: int = 0
     equivalents: int = 0  # mutants that are right answers, each with its reason
+    stillborn: int = 0  # mutants that do not run
     verdict_seconds: float = 0.0  # of a right answer's whole verdict, the median
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
@@ -110,6 +112,9 @@ def prove(
     catalogue = Catalogue(roots)
     exercises = [catalogue.get(name) for name in ids]
     proofs = {exercise.id: Proof(exercise.id) for exercise in exercises}
+    for exercise in exercises:
+        rehearse(exercise)  # before the forks: they inherit the examples and need not draw them
+        on_event(f"{exercise.id}: rehearsed")
     supply = Supply(forbidden=[root / folder for root in roots for folder in ("exercises", "solutions")])
     try:
         for stage in (_first_stage, _second_stage):
@@ -337,9 +342,12 @@ def _error(check: Any, candidate: LocalCandidate, reference: LocalCandidate, see
         seeding(seed or 0)
     wanted = inspect.signature(check).parameters
     fixtures = {"candidate": candidate, "reference": reference}
+    arguments = {name: fixture for name, fixture in fixtures.items() if name in wanted}
+    recall = getattr(check, "recall", None)
     try:
         with quick_failure(), nullcontext() if seed is None else seeded(seed):
-            check(**{name: fixture for name, fixture in fixtures.items() if name in wanted})
+            if recall is None or not recall(**arguments):
+                check(**arguments)
     except Exception as error:  # noqa: BLE001 - as said
         return error
     return None
@@ -360,6 +368,7 @@ def _prove_mutants(exercise: Exercise, supply: Supply, batch: Sequence[Mutant], 
     for graded in mutants.grade(exercise, supply, batch):
         known, where = listed.get(graded.mutant.key), mutants.told(exercise, graded.mutant)
         if graded.fate == "stillborn" and known is None:
+            proof.stillborn += 1
             continue
         if known is not None and graded.fate == "survived":
             proof.equivalents += 1

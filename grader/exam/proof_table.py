@@ -9,18 +9,21 @@ from grader.exam.proof import Proof
 _INTRODUCTION = """\
 # The proof
 
-What stands behind each exercise's checks. `{command}` writes this page; `tests/test_proofs.py` holds it against a
-proof made anew.
+What stands behind each exercise's checks. `{command}` writes this page;
+`tests/test_proofs.py` holds it against proofs made anew.
 
 - *Mistakes*, *pairs*: catalogued wrong answers, one at a time and two together, that some check catches.
 - *Diagnosed*: mistakes that a candidate is told by name.
 - *Right*: right answers in other styles that pass every check; *runs*: the same over other draws of everything random.
 - *Mutants*: automatic edits of the reference (another operator, constant, axis or name; a statement, an argument or a
-  call left out) that some check catches. Edits that do not run are not counted, nor are *equivalent* ones: those are
-  right answers, listed in `solutions/<id>/equivalent.yaml` with the reason.
+  call left out) that some check catches. Two kinds are not counted: *equivalent* ones are right answers, listed in
+  `solutions/<id>/equivalent.yaml` with the reason; *dead* ones do not run at all (a TypeError at the first call).
 - *Seconds*: a whole verdict on a right answer, the median, on the machine that wrote this page.
 """
-_HEAD = ("exercise", "checks", "mistakes", "pairs", "diagnosed", "right", "runs", "mutants", "equivalent", "seconds")
+_HEAD = (
+    *("exercise", "checks", "mistakes", "pairs", "diagnosed", "right", "runs"),
+    *("mutants", "equivalent", "dead", "seconds"),
+)
 _COMMAND = "practice prove --mutants --seeds 200 --table docs/proof.md"
 
 
@@ -45,7 +48,7 @@ def figures(page: str) -> dict[str, dict[str, str]]:
 
 _SUMMED = (
     *("checks", "mistakes", "mistakes_caught", "pairs", "pairs_caught", "diagnosed", "right", "right_accepted"),
-    *("runs", "runs_accepted", "mutants", "mutants_killed", "equivalents"),
+    *("runs", "runs_accepted", "mutants", "mutants_killed", "equivalents", "stillborn"),
 )
 
 
@@ -59,13 +62,14 @@ def _row(proof: Proof) -> list[str]:
         _of(proof.right_accepted, proof.right),
         _of(proof.runs_accepted, proof.runs),
         _of(proof.mutants_killed, proof.mutants),
-        str(proof.equivalents),
+        str(proof.equivalents) if proof.mutants else "-",
+        str(proof.stillborn) if proof.mutants else "-",
         f"{proof.verdict_seconds:.1f}",
     ]
 
 
 def _of(found: int, all_of_them: int) -> str:
-    return f"{found}/{all_of_them}"
+    return f"{found}/{all_of_them}" if all_of_them else "-"
 
 
 def _line(cells: Sequence[str]) -> str:
