@@ -46,7 +46,7 @@ def grade_compiled(question: Question, compiled: Compiled, answer: str, recognis
     reading = Reading(compiled, words, lists)
     points = [_point(point, reading, words) for point in compiled.rubric.points]
     wrong = _wrong(compiled.rubric, reading, words)
-    if recogniser:
+    if recogniser is not None:
         seen = recogniser(
             Seen(question, compiled, _language(words), words, lists, reading, tuple(points), tuple(wrong))
         )
