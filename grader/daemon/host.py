@@ -64,6 +64,7 @@ class Host:
         self.leaving = False
         self.warmed_further = False
         self.to_rehearse: dict[str, Exercise] = {}
+        self.asked: collections.Counter[str] = collections.Counter()  # since it was last rehearsed
         self.supply = start_supply()
         self.selector = selectors.DefaultSelector()
         self.wake, wake_writer = socket.socketpair()
@@ -121,14 +122,14 @@ class Host:
 
         if self.to_rehearse:
             _, exercise = self.to_rehearse.popitem()
-            warmth.rehearse(exercise)
+            self.rehearse(exercise)
         elif not self.warmed_further:
             self.warmed_further = True
             warmth.warm_further()
+            gc.collect()
+            gc.freeze()
         else:
             return False
-        gc.collect()
-        gc.freeze()
         return True
 
     def accept(self) -> None:
@@ -242,15 +243,41 @@ class Host:
                 self.supply = start_supply()
             exercise = load_content(request)
             if exercise is not None and self.listening is not None:
-                self.to_rehearse[exercise.id] = exercise
+                self.prepare_for(exercise)
+            if exercise is not None:
+                from grader.exam.link import worker_limits
+
+                self.supply.order_ahead(*worker_limits(exercise))  # the nursery forks while this process does
             parent = os.getpid()
             pid = os.fork()
             if pid == 0:
-                self.become_examiner(parent, client, request)
+                self.become_examiner(parent, client, request, exercise)
+            self.supply.leave_ahead()
             client.examiner = pid
             self.examiners[pid] = client
 
-    def become_examiner(self, parent: int, client: _Client, request: Event) -> NoReturn:
+    def prepare_for(self, exercise: Exercise) -> None:
+        """Rehearse what has been asked for, if not in an idle moment then before it is graded for the third time: a
+        cohort leaves no idle moments.
+        """
+        from grader.exam import warmth
+
+        if warmth.is_rehearsed(exercise):
+            return
+        self.to_rehearse[exercise.id] = exercise
+        self.asked[exercise.id] += 1
+        if self.asked[exercise.id] > 2:
+            self.rehearse(self.to_rehearse.pop(exercise.id))
+
+    def rehearse(self, exercise: Exercise) -> None:
+        from grader.exam import warmth
+
+        self.asked.pop(exercise.id, None)
+        warmth.rehearse(exercise)
+        gc.collect()
+        gc.freeze()
+
+    def become_examiner(self, parent: int, client: _Client, request: Event, exercise: Exercise | None) -> NoReturn:
         """In the forked child: grade, write to the client, and never return."""
         status = 70
         try:
@@ -263,7 +290,8 @@ class Host:
                     other.close()
             client.sock.setblocking(True)
             client.sock.settimeout(SEND_SECONDS)
-            send_line(client.sock, answer(request, self.supply, lambda event: send_line(client.sock, event)))
+            last = answer(request, self.supply, lambda event: send_line(client.sock, event), exercise)
+            send_line(client.sock, last)
             status = 0
         except OSError:
             status = 0  # the client has gone: nobody is left to tell

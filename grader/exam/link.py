@@ -98,10 +98,9 @@ class Link:
             return
         if self.load_failure is not None:
             raise self.load_failure
-        limits = self.exercise.limits
         self._forget()
         self.generation += 1
-        self.worker = self.supply.worker(limits.memory_mb * 1024 * 1024, cpu_seconds=600)
+        self.worker = self.supply.worker(*worker_limits(self.exercise))
         try:
             greeting, _ = receive_message(self.worker.channel, timeout=START_SECONDS)
             self.isolation = greeting["isolation"]
@@ -324,6 +323,11 @@ class Link:
 
     def use_decoders(self, decoders: dict[str, Any]) -> None:
         self._decoders = decoders
+
+
+def worker_limits(exercise: Exercise) -> tuple[int, int]:
+    """Bytes of memory, and seconds of processor time."""
+    return exercise.limits.memory_mb * 1024 * 1024, 600
 
 
 def _how_it_ended(status: int) -> tuple[str, str]:

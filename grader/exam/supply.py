@@ -30,6 +30,7 @@ class Supply:
     def __init__(self, forbidden: Sequence[Path] = (), *, confined: bool = True) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.requests = ours
+        self._ahead: _Order | None = None
         command = [sys.executable, "-P", "-m", "grader.worker.nursery", "--fd", str(theirs.fileno())]
         command += ["--parent", str(os.getpid())]
         if not confined:
@@ -48,32 +49,69 @@ class Supply:
 
     def worker(self, memory_bytes: int, cpu_seconds: int) -> Worker:
         """A freshly forked, confined worker. Raises GraderFault when the nursery is gone."""
-        ours, theirs = socket.socketpair()
-        leash, nursery_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        request = json.dumps({"memory_bytes": memory_bytes, "cpu_seconds": cpu_seconds}).encode()
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead.limits != (memory_bytes, cpu_seconds):
+            ahead.close()
+            ahead = None
+        order = ahead or _Order((memory_bytes, cpu_seconds))
         try:
-            with theirs, nursery_end:
-                socket.send_fds(self.requests, [request], [theirs.fileno(), nursery_end.fileno()])
-            leash.settimeout(START_SECONDS)
-            heard = _heard(leash)
+            if order is not ahead:
+                order.send(self.requests)
+            order.leash.settimeout(START_SECONDS)
+            heard = _heard(order.leash)
         except OSError as error:
-            ours.close()
-            leash.close()
+            order.close()
             raise _no_nursery() from error
         if "pid" not in heard:
-            ours.close()
-            leash.close()
+            order.close()
             raise GraderFault(str(heard.get("fault")), "end other programs, and run the command again")
-        return Worker(Channel(ours), leash, heard["pid"])
+        return Worker(Channel(order.ours), order.leash, heard["pid"])
+
+    def order_ahead(self, memory_bytes: int, cpu_seconds: int) -> None:
+        """Have the nursery fork a worker at once, for whoever calls `worker` first: an examiner about to be forked."""
+        self.leave_ahead()
+        order = _Order((memory_bytes, cpu_seconds))
+        try:
+            order.send(self.requests)
+        except OSError:  # told to the one who needs the worker
+            order.close()
+        else:
+            self._ahead = order
+
+    def leave_ahead(self) -> None:
+        """Leave the worker that was ordered ahead to the process that was forked meanwhile."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.close()
 
     def close(self) -> None:
         """End the nursery and with it every worker."""
+        self.leave_ahead()
         self.requests.close()
         try:
             self.process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+class _Order:
+    """A worker that the nursery has been asked for: the examiner's ends of its channel and of its leash."""
+
+    def __init__(self, limits: tuple[int, int]) -> None:
+        self.limits = limits
+        self.ours, self._theirs = socket.socketpair()
+        self.leash, self._nursery_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+    def send(self, requests: socket.socket) -> None:
+        memory_bytes, cpu_seconds = self.limits
+        request = json.dumps({"memory_bytes": memory_bytes, "cpu_seconds": cpu_seconds}).encode()
+        with self._theirs, self._nursery_end:
+            socket.send_fds(requests, [request], [self._theirs.fileno(), self._nursery_end.fileno()])
+
+    def close(self) -> None:
+        self.ours.close()
+        self.leash.close()
 
 
 class Worker:

@@ -27,6 +27,10 @@ def warm_up() -> None:
 _rehearsed: set[str] = set()
 
 
+def is_rehearsed(exercise: Exercise) -> bool:
+    return version(exercise) in _rehearsed
+
+
 def rehearse(exercise: Exercise) -> None:
     """Run the exercise's checks on its own reference, once for each version of its files."""
     key = version(exercise)
