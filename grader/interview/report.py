@@ -84,9 +84,17 @@ class Answered:
         return tuple(one for one in self.covered if not one.asked_for)
 
     @property
+    def partly(self) -> tuple[PointLine, ...]:
+        return tuple(one for one in self.points if one.status == "partial")
+
+    @property
+    def missing(self) -> tuple[PointLine, ...]:
+        return tuple(one for one in self.points if one.status == "missing")
+
+    @property
     def open(self) -> tuple[PointLine, ...]:
-        """What is missing, wholly or in part; what was contradicted is among the wrong statements."""
-        return tuple(one for one in self.points if one.status in ("missing", "partial"))
+        """What is not there whole; what was contradicted is among the wrong statements."""
+        return (*self.missing, *self.partly)
 
     @property
     def has_gap(self) -> bool:
