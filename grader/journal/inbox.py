@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from grader.journal.entries import Answer, Attempt, Dispute, Entry, Note, plain, read_entry
+from grader.journal.entries import Answer, Attempt, Dispute, Entry, Note, plain, read_entry, table_of
 
 FORMAT = 1
 SUFFIX = ".json"
@@ -49,7 +49,7 @@ class Inbox:
 
     def put(self, entry: Entry) -> None:
         """Keep an entry, also through a loss of power. Raises OSError where that cannot be."""
-        line = {"format": FORMAT, "table": entry.table, "entry": plain(entry)}
+        line = {"format": FORMAT, "table": table_of(type(entry)), "entry": plain(entry)}
         try:
             data = json.dumps(line, ensure_ascii=False, allow_nan=False)
         except (ValueError, TypeError) as error:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from grader.journal import tables
 from grader.journal.database import PATIENCE_SECONDS, Database, in_use
-from grader.journal.entries import Answer, Attempt, Dispute, Entry, Note
+from grader.journal.entries import Answer, Attempt, Dispute, Entry, Note, table_of
 from grader.journal.home import Home
 from grader.journal.inbox import Inbox
 from grader.journal.schedule import Card, Event, Tried, exercise_card, question_card
@@ -87,8 +87,8 @@ class Store:
 
     def _insert(self, connection: sa.Connection, entries: Sequence[Entry]) -> None:
         if entries:
-            rows = [{field.name: getattr(entry, field.name) for field in fields(entry)} for entry in entries]
-            table = tables.METADATA.tables[entries[0].table]
+            rows = [entry._asdict() for entry in entries]
+            table = tables.METADATA.tables[table_of(type(entries[0]))]
             connection.execute(self._insert_into(table).on_conflict_do_nothing(index_elements=["id"]), rows)
 
     def _put(self, connection: sa.Connection, card: Card) -> None:
@@ -139,7 +139,7 @@ class Store:
 
     def entries(self, kind: type[Kind], subject: str | None = None) -> list[Kind]:
         """Everything of one kind, or of one exercise or question, oldest first."""
-        table = tables.METADATA.tables[kind.table]
+        table = tables.METADATA.tables[table_of(kind)]
         query = sa.select(table).order_by(table.c.time, table.c.id)
         if subject is not None:
             query = query.where((table.c.exercise if "exercise" in table.c else table.c.question) == subject)

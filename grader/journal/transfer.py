@@ -21,7 +21,8 @@ def dumped(entries: Sequence[Entry]) -> str:
     parts = []
     for table in TABLES:
         rows = sorted(
-            (plain(entry) for entry in entries if entry.table == table), key=lambda row: (row["time"], row["id"])
+            (plain(entry) for entry in entries if isinstance(entry, TABLES[table])),
+            key=lambda row: (row["time"], row["id"]),
         )
         lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         parts.append(f'"{table}": [\n{lines}\n]' if lines else f'"{table}": []')
