@@ -95,7 +95,7 @@ class Memory:
                 random.setstate(_SEEDED)
                 if numpy is not None:
                     numpy.seed(0)
-                example(_Copy().of(kept))
+                example(_Copy(known=True).of(kept))
         finally:
             random.setstate(before)
             if numpy is not None:
@@ -103,10 +103,13 @@ class Memory:
 
 
 class _Copy:
-    """One value copied, with tensors that share memory, and objects that occur twice, as they were."""
+    """One value copied, with tensors that share memory, and objects that occur twice, as they were. A `known` value is
+    a copy itself, whose tensors have been looked at.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, known: bool = False) -> None:
         self.bytes = 0
+        self._known = known
         self._copies: dict[int, Any] = {}
         self._storages: dict[int, torch.UntypedStorage] = {}
 
@@ -142,7 +145,7 @@ class _Copy:
         self._copies[id(value)] = copy
         return copy
 
-    def _tensor(self, value: torch.Tensor) -> torch.Tensor:
+    def _look_at(self, value: torch.Tensor) -> None:
         if (
             value.layout is not torch.strided
             or value.device.type != "cpu"
@@ -152,9 +155,13 @@ class _Copy:
             raise Unrepeatable
         if value.is_conj() or value.is_neg() or value.is_quantized or value.is_nested:
             raise Unrepeatable
+        self.bytes += value.untyped_storage().nbytes()
+
+    def _tensor(self, value: torch.Tensor) -> torch.Tensor:
+        if not self._known:
+            self._look_at(value)
         storage = value.untyped_storage()
         place, size = storage.data_ptr(), storage.nbytes()
-        self.bytes += size
         known = self._storages.get(place) if size else None
         if known is None and size == value.nbytes and value.is_contiguous():
             copy = value.detach().clone()
