@@ -21,6 +21,7 @@ class Phrasing:
 
     words: dict[str, tuple[float, bool]]  # how much it weighs, and whether it is negated
     total: float
+    cues: int  # how many negations are in it
 
 
 class Compiled:
@@ -63,7 +64,8 @@ class Compiled:
                 word: (self._rarity[word], len(cues[places[0]]) % 2 == 1)
                 for word, places in content_words(words).items()
             }
-            found.append(Phrasing(weights, sum(weight for weight, _ in weights.values())))
+            negations = {cue for reached in cues for cue in reached}
+            found.append(Phrasing(weights, sum(weight for weight, _ in weights.values()), len(negations)))
         return found
 
 

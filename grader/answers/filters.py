@@ -44,6 +44,7 @@ _SPACES = re.compile(r"\s")  # of Chinese without any comma
 LEAST_SHARE = 0.12
 LEAST_WORDS = 8
 LONG_PIECE = 4
+LEAST_PIECES = 5
 SHORT_PIECE = 2.6  # words between two commas, on the average: of so short pieces twice the share is wanted
 SAID_AGAIN = 0.15  # of the words are new
 ASKED_AGAIN = 0.6  # of the question's words are there
@@ -88,6 +89,8 @@ def _keywords(words: Words, first: int, last: int, least: int, threshold: float)
     holding = sum(segment.holding for segment in part) + sum(first <= place < last for place in words.relations)
     share = holding / len(part)
     pieces = _pieces(words, part)
+    if len(pieces) < LEAST_PIECES and len(part) < 2 * least and share >= threshold / 2:
+        return False  # a terse sentence
     if sum(word.chinese for word in words.words[first:last]) < (last - first) / 2:
         return share < (2 * threshold if len(part) / len(pieces) < SHORT_PIECE else threshold)
     return share < 2 * threshold and sum(piece for piece in pieces if piece >= LONG_PIECE) < len(part) / 3

@@ -83,7 +83,8 @@ class Reading:
         self._polarity: Polarity = polarity(words)
         self._dropped = dropped_sentences
         self._found = compiled.finder.find(words)
-        self._subjects = subjects_of(words, compiled.subjects, self._found)
+        self._owned: frozenset[int] = frozenset()
+        self._subjects = subjects_of(words, compiled.subjects, self._found, self._polarity.dropped)
         self._sentences = [
             (number, first, last)
             for number, (first, last) in enumerate(words.sentences)
@@ -93,6 +94,7 @@ class Reading:
 
     def point(self, point: Point) -> tuple[Match | None, Match | None]:
         """The best that is said for the point, and the best against it."""
+        self._owned = self._inside(point.terms)
         matches = [match for terms in point.terms for match in self._lines(terms, point.about, wide=True)]
         matches += self._said(self._compiled.points[point.id], point.about)
         # What is denied of nobody knows what is denied of nothing
@@ -104,10 +106,16 @@ class Reading:
 
     def misconception(self, wrong: Misconception) -> Match | None:
         """Where the answer says it, whole."""
+        self._owned = self._inside(wrong.terms)
         matches = [match for terms in wrong.terms for match in self._lines(terms, wrong.about, wide=False)]
         matches = [match for match in matches if match.share == 1 and not self._softened(match)]
         matches += self._worded(wrong)
         return _best([match for match in matches if self._surely_about(match, wrong.about)], "for")
+
+    def _inside(self, terms: tuple[Terms, ...]) -> frozenset[int]:
+        """The cues inside the words that a point is said by, such as 'without losing': they deny nothing of it."""
+        spans = [span for line in terms for group in line for term in group for span in self._found.get(term, ())]
+        return frozenset(cue for span in spans for cue in self._polarity.within(span))
 
     def _softened(self, match: Match) -> bool:
         return any(self._polarity.softened[match.first : match.last + 1])
@@ -157,13 +165,13 @@ class Reading:
             if term.startswith("@") and (opposite := self._compiled.concepts[term[1:]].opposite):
                 other += self._found.get("@" + opposite, [])
         found = [
-            _Found(span, self._polarity.reaching(span), opposite=False)
+            _Found(span, self._polarity.reaching(span) - self._owned, opposite=False)
             for span in meant
             if not self._polarity.gone(span) and not any(span.inside(longer) for longer in other)
         ]
         found += [
             # Where it is negated, it is meant: 'does not need labels' is 'unlabelled'
-            _Found(span, self._polarity.reaching(span), opposite=True)
+            _Found(span, self._polarity.reaching(span) - self._owned, opposite=True)
             for span in other
             if not self._polarity.gone(span) and not any(span.inside(longer) or span == longer for longer in meant)
         ]
@@ -222,7 +230,9 @@ class Reading:
                 denied.append(places[0])
                 shares[1] += weight
         # A denial is whole only with what it does not deny: 'does not make the file smaller' has the file
-        shares[1] = shares[0] + shares[1] if shares[1] > shares[0] / 2 else 0.0
+        cues = {cue for place in (*said, *denied) for cue in self._polarity.cues[place]} - self._owned
+        denies = shares[1] > shares[0] / 2 and len(cues) > phrasing.cues
+        shares[1] = shares[0] + shares[1] if denies else 0.0
         both = [*said, *denied] or [0]
         return (
             Match(_capped(shares[0] / phrasing.total, len(said)), "for", min(said or [0]), max(said or [0])),
@@ -230,7 +240,7 @@ class Reading:
         )
 
     def _negated(self, place: int) -> bool:
-        return len(self._polarity.cues[place]) % 2 == 1
+        return len(set(self._polarity.cues[place]) - self._owned) % 2 == 1
 
     def _is_about(self, span: Span, about: str | None) -> bool:
         subjects = self._subjects[span.first]

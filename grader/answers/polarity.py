@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grader.answers.forms import Finder, Span
+from grader.answers.segments import segments
 from grader.answers.words import Word, Words, stem
 
 # Words and characters that belong to the next thing alone: 无标注文本 is text, 'without labels on raw text' too
 _REACHES = {"无": 2, "未": 2, "非": 2, "without": 4, "no": 5, "rarely": 4, "seldom": 4, "hardly": 5}
+MOST_OF_A_WORD = 4  # characters after its 不
 BETWEEN = 40  # characters from 不 to 而是 at most
 REACH = 14  # words that an English negation reaches at most
 
@@ -37,11 +39,12 @@ not the case that all
 _CUES = """
 not | no | never | without | neither | nor | none | nothing | nobody | hardly | scarcely | barely | lack | lacks
 lacking | fail to | fails to | failed to | fails | fail | unable to | impossible to | no longer | far from
-refuse to | ceases to | loses the ability | rather than being | lacked | rarely
-seldom | refuses to | prevents .. from | prevent .. from | keeps .. from | stops .. from
-不是 | 并不是 | 不会 | 并不会 | 并不 | 不能 | 并不能 | 无法 | 没有 | 并没有 | 没法 | 不需要 | 无需 | 不用 | 不再
-从不 | 从来不 | 不必 | 毫无 | 难以 | 未 | 未能 | 没 | 无 | 并非 | 绝非 | 不 | 勿 | 缺乏 | 缺少 | 不可能 | 不可以
-不可 | 决不 | 绝不 | 丧失 | 不靠 | 不依赖
+refuse to | ceases to | loses the ability | rather than being | lacked | rarely | seldom | refuses to
+prevents .. from | prevent .. from | keeps .. from | stops .. from | not true that | false that
+not the case that | wrong that | myth that
+不是 | 不会 | 不能 | 无法 | 没有 | 没法 | 不需要 | 无需 | 不用 | 不再 | 从不 | 从来不 | 不必 | 毫无 | 难以 | 未
+未能 | 没 | 无 | 并非 | 绝非 | 不 | 勿 | 缺乏 | 缺少 | 不可能 | 不可以 | 不可 | 决不 | 绝不 | 丧失 | 不靠
+不依赖
 """
 # The whole clause before it is denied
 _DENIED = """
@@ -55,7 +58,7 @@ _CONTRASTS = """
 unlike | rather than | instead of | as opposed to | in contrast to | in contrast with | contrary to
 compared to | compared with | in comparison to | in place of | other than | different from | differs from
 differ from | instead of just | relative to
-而不是 | 而非 | 不像 | 相比于 | 相比 | 比起 | 区别于 | 不同于 | 有别于 | 相较于 | 取代 | 代替 | 替代
+而不是 | 而非 | 不像 | 相比于 | 相比 | 比起 | 区别于 | 不同于 | 有别于 | 相较于
 """
 _STOPS = frozenset(
     "就 便 即 nor and but so because which that and while whereas although though however then instead".split()
@@ -73,6 +76,10 @@ class Polarity:
     def reaching(self, span: Span) -> frozenset[int]:
         """The cues that reach it and stand outside it, by their places."""
         return frozenset(cue for place in span.places for cue in self.cues[place] if not span.first <= cue <= span.last)
+
+    def within(self, span: Span) -> frozenset[int]:
+        """The cues that stand inside it."""
+        return frozenset(cue for place in span.places for cue in self.cues[place] if span.first <= cue <= span.last)
 
     def gone(self, span: Span) -> bool:
         return any(self.dropped[place] for place in range(span.first, span.last + 1))
@@ -125,6 +132,8 @@ def _forward(words: Words, cue: Span) -> range:
     """The cue itself and what it reaches."""
     first = words.words[cue.first]
     most = _REACHES.get(first.raw if cue.first == cue.last else "", REACH)
+    if cue.first == cue.last and first.chinese:
+        most = min(most, _rest_of_word(words, cue.first) or most)
     last = cue.last
     for place in range(cue.last + 1, len(words.words)):
         word = words.words[place]
@@ -148,6 +157,15 @@ def _overcome(words: Words, cue: Span) -> bool:
     return any(each in text for each in _OVERCOME) or any(word.stem in _OVERCOMES for word in before)
 
 
+def _rest_of_word(words: Words, place: int) -> int:
+    """不规则 is one word: its 不 reaches no further. 0 where the cue is a word by itself."""
+    begins = {segment.place for segment in segments(words, max(0, place - 6), place + 6)}
+    rest = 0
+    while place + rest + 1 < len(words.words) and place + rest + 1 not in begins and rest < MOST_OF_A_WORD:
+        rest += 1
+    return rest if rest < MOST_OF_A_WORD else 0
+
+
 def _far(word: Word, most: int) -> bool:
     """A Chinese clause has no end but its comma."""
     return word.chinese and most == REACH
@@ -160,8 +178,9 @@ def _contrast_words(words: Words, dropped: list[bool], exempt: set[int]) -> None
             if span.first and listed[span.first - 1].raw in _BEING:
                 continue  # 'the image is compared with all texts': no contrast
             clause = listed[span.first].clause
+            opens = span.first == 0 or listed[span.first - 1].sentence != listed[span.first].sentence
             for place in range(span.first, len(listed)):
-                if listed[place].clause != clause and listed[place].raw in ("which", "who", "where"):
+                if opens and listed[place].clause != clause and listed[place].raw in ("which", "who", "where"):
                     clause = listed[place].clause  # 'unlike X, which ..., Y': still about X
                 elif listed[place].clause != clause or (place > span.last and listed[place].raw in _CONTRAST_STOPS):
                     break

@@ -14,7 +14,9 @@ MOST_BETWEEN = 3  # words between two subjects that are named together
 ORDER = (("the former", "前者", "the first one"), ("the latter", "后者", "the second one"))
 
 
-def subjects_of(words: Words, forms: dict[str, tuple[str, ...]], found: dict[str, list[Span]]) -> list[frozenset[str]]:
+def subjects_of(
+    words: Words, forms: dict[str, tuple[str, ...]], found: dict[str, list[Span]], dropped: list[bool]
+) -> list[frozenset[str]]:
     """For each word the subjects that are spoken of there: named at the beginning of its clause, or else before."""
     beginnings: dict[int, int] = {}
     for place, word in enumerate(words.words):
@@ -27,7 +29,7 @@ def subjects_of(words: Words, forms: dict[str, tuple[str, ...]], found: dict[str
     result: list[frozenset[str]] = []
     last: Span | None = None
     for span, name in mentions:
-        if (last and span.first <= last.last) or _belongs_to_a_thing(words, span):
+        if (last and span.first <= last.last) or dropped[span.first] or _belongs_to_a_thing(words, span):
             continue
         if last and _linked(words, last, span):
             current |= {name}  # 'pre-training and fine-tuning', 预训练和微调
@@ -70,7 +72,7 @@ _THINGS_CHINESE = tuple(
 def _belongs_to_a_thing(words: Words, span: Span) -> bool:
     after = words.words[span.last + 1 : span.last + 4]
     before = [word.raw for word in words.words[max(0, span.first - 2) : span.first]]
-    if "after" in before or "once" in before:
+    if "after" in before or "once" in before or before[-1:] in (["than"], ["比"]):
         return True
     if words.words[span.last].chinese:
         return "".join(word.raw for word in after).startswith(_THINGS_CHINESE)

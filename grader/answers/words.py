@@ -25,6 +25,7 @@ _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _ENDS = re.compile(r"[.!?。！？；;\n]")
 # A comma or a bracket ends a clause; '、' joins a list, '-', '_' and '/' a word
 _CLAUSE_ENDS = frozenset(",，:：()（）—–|•·")
+_RATIO = re.compile(r"[a-z0-9]:[a-z0-9]")
 # Words that begin a clause of their own
 _CLAUSE_WORDS = frozenset(
     "but whereas while however although though because since so therefore thus hence unless if when then which who "
@@ -115,6 +116,8 @@ def read(text: str) -> Words:
                 first = len(out)
                 sentence += 1
             hyphen = False
+        elif raw == ":" and _RATIO.match(folded, max(0, match.start() - 1)):
+            hyphen = False  # 2:4
         elif raw in _CLAUSE_ENDS:
             clause += 1
             if raw in ":：—–":

@@ -34,7 +34,7 @@ def _joined(words) -> str:
         ("Without recurrence, all positions run at once.", "without recurrence"),
         ("量化不能减小模型体积，可以加快推理。", "不能减小模型体积"),
         ("它在没有标注的文本上学习。", "没有标注的"),
-        ("并不是双向的。", "并不是双向的"),
+        ("并不是双向的。", "不是双向的"),
         ("Fewer bits do not mean lower quality.", ""),
         ("It is not only smaller but also faster.", ""),
         ("它不仅更小，而且更快。", ""),
