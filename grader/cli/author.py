@@ -37,6 +37,7 @@ def new(id: str, invocation: Invocation) -> int:
 @click.option(
     "--table", type=click.Path(dir_okay=False, path_type=Path), help="Write the table of the proofs to this file."
 )
+@click.option("--questions", is_flag=True, help="Prove the rubrics of questions. 验证问答题的评分标准。")
 @click.option("--json", "as_json", is_flag=True, help="Print the proofs as one JSON object.")
 @command_options
 def prove(
@@ -45,14 +46,19 @@ def prove(
     seeds: int,
     mutants: bool,
     table: Path | None,
+    questions: bool,
     as_json: bool,
     invocation: Invocation,
 ) -> int:
     """Show that checks tell right from wrong. 验证检查能分清对错。
 
-    Without ID every exercise is proven. Exit status 0: every proof holds, 1: one does not, 3: files of an exercise are
-    wrong.
+    Without ID every exercise is proven, with --questions every rubric. Exit status 0: every proof holds, 1: one does
+    not, 3: files of an exercise are wrong.
     """
+    if questions:
+        from grader.cli.proving_rubrics import prove_rubrics
+
+        return prove_rubrics(invocation, names, as_json=as_json)
     from grader.cli.proving import prove_and_show
 
     return prove_and_show(invocation, names, jobs=jobs, seeds=seeds, mutated=mutants, table=table, as_json=as_json)

@@ -52,6 +52,16 @@ class Bank:
                 found |= load_concepts(file)
         return found
 
+    def off_topic(self, id: str) -> list[Question]:
+        """The leading questions on other matters: their answers are none to this one."""
+        follow_ups = {name for question in self.questions.values() for name in question.follow_ups}
+        asked = self.questions[id]
+        return [
+            question
+            for name, question in self.questions.items()
+            if name not in follow_ups and question.blog != asked.blog
+        ]
+
     def resolve(self, name: str) -> str:
         """The id that was meant: 'GPT 3' and 'gpt_3' are gpt-3. UnknownName."""
         plain = re.sub(r"[_\s]+", "-", name.strip().lower())
