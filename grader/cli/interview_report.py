@@ -97,6 +97,7 @@ def _gaps(out: Screen, report: Report) -> None:
         if one.wrong:
             quote = shortened(one.wrong[0].quote, 60)
             out.paragraph(Text(f"This is wrong: “{quote}”", f"这里说错了：“{quote}”"), "dim", indent=4)
+            out.paragraph(one.wrong[0].why, "dim", indent=4)
         elif one.open:
             out.paragraph(one.open[0].text, "dim", indent=4)
         else:

@@ -32,7 +32,7 @@ def markdown(report: Report) -> str:
     environment = _environment(autoescape=False)
     environment.finalize = _escaped
     text = _rendered("report.md.jinja", report, environment)
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r" +\n", "\n", text)).strip() + "\n"
 
 
 def _environment(*, autoescape: bool) -> Environment:
@@ -59,7 +59,14 @@ def _rendered(name: str, report: Report, environment: Environment) -> str:
 
 
 def _label(report: Report, name: str) -> str:
-    return LABELS[name].say(report.language)
+    return _Label(LABELS[name].say(report.language))
+
+
+class _Label(str):
+    """Words of ours, which Markdown takes as they are."""
+
+    def escaped(self) -> str:
+        return str(self)
 
 
 class _Verbatim(str):
@@ -81,7 +88,7 @@ class _Fenced(str):
 
 def _escaped(value: object) -> object:
     """One line of Markdown that shows the value's characters and nothing else."""
-    if isinstance(value, (_Fenced, _Verbatim)):
+    if isinstance(value, (_Fenced, _Label, _Verbatim)):
         return value.escaped()
     text = _SPECIAL.sub(r"\\\1", " ".join(str(value).split()))
     return _BEGINS_A_BLOCK.sub(lambda found: f"{found[1]}\\{found[2]}" if found[1] else f"\\{found[3]}", text)

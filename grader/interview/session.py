@@ -159,6 +159,7 @@ class _Session:
 
 
 def missed(grade: Grade) -> PointGrade | None:
-    """The heaviest required point that an answer has not covered: the one to ask for."""
+    """The point to ask for: the heaviest required one that is not covered, else one that the answer turned over."""
     open_ = [point for point in grade.points if point.required and point.status != "covered"]
+    open_ = open_ or [point for point in grade.points if point.status == "contradicted"]
     return max(open_, key=lambda point: point.weight, default=None)

@@ -24,8 +24,8 @@ LABELS = {
     "no_gaps": Text("None: every point that was asked for was covered.", "没有：问到的要点都答到了。"),
     "missed": Text("Not recognised. Think about:", "没有看到这些要点，想一想："),
     "partly": Text("Only partly said. Think about:", "只说到一部分，想一想："),
-    "though_asked": Text("asked for, and still missing", "追问之后仍没有答到"),
-    "asked_for": Text("came only when it was asked for", "追问之后才答到"),
+    "though_asked": Text("(asked for, and still missing)", "（追问之后仍没有答到）"),
+    "asked_for": Text("(came only when it was asked for)", "（追问之后才答到）"),
     "wrong": Text("This is wrong", "这里说错了"),
     "why": Text("Why", "原因"),
     "skipped": Text("skipped", "跳过"),
@@ -42,8 +42,8 @@ LABELS = {
     "no_answer": Text("no answer", "没有回答"),
     "unreached": Text("Not reached", "没有问到的"),
     "points": Text("points", "分"),
-    "of": Text("of", "/"),
-    "planned": Text("planned for", "预计"),
+    "colon": Text(": ", "："),
+    "planned": Text("(planned for %s)", "（预计 %s）"),
 }
 
 ENDINGS: dict[Ending, Text] = {

@@ -197,6 +197,22 @@ class TestMarkdown:
         assert len(re.findall(r"^## ", text, re.M)) == 7
         assert "\n\n\n" not in text
         assert "{" not in text
+        assert not re.search(r"[ \t]$", text, re.M)
+
+    def test_reads_as_it_should(self) -> None:
+        text = markdown(report())
+        for line in (
+            "- Seed: 4711",
+            "| BERT | 23% | 2 | 1 |",
+            "- This is wrong: `it is so` It is not so.",
+            "not passed · 2/4 points · 11:40 (planned for 20:00)",
+            "- Check 1: it is so",
+            "- A hint for the first check that failed: `practice hint conv`",
+            "**Asked about that**: And q?",
+            "- Point q. `said of q` (came only when it was asked for)",
+            "- Write never",
+        ):
+            assert f"\n{line}\n" in text, line
 
     def test_shows_a_candidates_words_as_words(self) -> None:
         from markdown_it import MarkdownIt

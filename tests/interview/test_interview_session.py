@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from interview_parts import ScriptedRoom, covering, exercise, graded, question, verdict
+from interview_parts import ScriptedRoom, covering, exercise, graded, point, question, verdict
 
 from grader.content.question import Question
 from grader.errors import Text
 from grader.interview.plan import Plan
 from grader.interview.record import Record
-from grader.interview.session import InputEndedError, conduct
+from grader.interview.session import InputEndedError, conduct, missed
 
 MAIN = question("main", "bert", follow_ups=("planned", "unknown", "deep", "deeper"))
 PLANNED = question("planned")
@@ -84,6 +84,12 @@ class TestAnAnswer:
 
         (asked,) = held(ScriptedRoom(["b", "x"], grading=grading), MAIN).asked
         assert asked.score == 0.5
+
+    def test_that_turned_over_a_lesser_point_is_asked_for_that_one(self) -> None:
+        lesser = point("z", "contradicted", required=False)
+        assert missed(graded("main", 0.5, point("a", "covered"), lesser, point("y", required=False))) is lesser
+        assert missed(graded("main", 0.5, point("a"), lesser)) == point("a")
+        assert missed(graded("main", 1.0, point("a", "covered"), point("y", required=False))) is None
 
 
 class TestTheClock:
