@@ -6,14 +6,14 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from grader.answers.grade import Grade, PointGrade, Wrong
     from grader.answers.grading import grade
+    from grader.answers.result import Grade, PointGrade, Wrong
 else:
 
     def __getattr__(name: str) -> object:
         from importlib import import_module
 
-        module = {"grade": "grading", "Grade": "grade", "PointGrade": "grade", "Wrong": "grade"}.get(name)
+        module = {"grade": "grading", "Grade": "result", "PointGrade": "result", "Wrong": "result"}.get(name)
         if module is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         found = getattr(import_module(f"{__name__}.{module}"), name)

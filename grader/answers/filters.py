@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from grader.answers.grade import Flag
+from grader.answers.result import Flag
 from grader.answers.segments import Segment, content_words, segments
 from grader.answers.words import Words, read
 from grader.content.question import Question

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from grader.answers import filters
 from grader.answers.compiled import Compiled
-from grader.answers.grade import ADEQUATE, Flag, Grade, PointGrade, Wrong, outcome
 from grader.answers.matching import Match, Reading
 from grader.answers.recognising import Recogniser, Seen
+from grader.answers.result import ADEQUATE, Flag, Grade, PointGrade, Wrong, outcome
 from grader.answers.words import Words, read
 from grader.content.question import Concept, Misconception, Point, Question, Rubric, Status
 from grader.errors import Language

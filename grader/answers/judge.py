@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from grader.answers.endpoint import Endpoint, Failed
-from grader.answers.grade import PointGrade, Wrong
 from grader.answers.recognising import Recogniser, Seen
+from grader.answers.result import PointGrade, Wrong
 from grader.answers.segments import content_words
 from grader.answers.words import read
 from grader.content.question import Misconception, Status

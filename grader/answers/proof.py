@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from grader.answers.compiled import Compiled
-from grader.answers.grade import ADEQUATE, Grade
 from grader.answers.grading import grade_compiled
+from grader.answers.result import ADEQUATE, Grade
 from grader.content.question import Concept, Question, Rubric
 from grader.errors import LANGUAGES, Text
 

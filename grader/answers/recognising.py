@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from grader.answers.compiled import Compiled
-from grader.answers.grade import PointGrade, Wrong
 from grader.answers.matching import Reading
+from grader.answers.result import PointGrade, Wrong
 from grader.answers.words import Words
 from grader.content.question import Misconception, Question
 from grader.errors import Language

@@ -12,7 +12,7 @@ from grader.cli.common import Invocation
 from grader.errors import PracticeError, Text, UsageError
 
 if TYPE_CHECKING:
-    from grader.answers.grade import Grade
+    from grader.answers.result import Grade
     from grader.cli.terminal import Screen
     from grader.content.bank import Bank
     from grader.content.question import Question, Rubric

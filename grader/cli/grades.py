@@ -8,7 +8,7 @@ from grader.cli.common import Invocation
 from grader.errors import Text
 
 if TYPE_CHECKING:
-    from grader.answers.grade import Flag, Grade
+    from grader.answers.result import Flag, Grade
     from grader.content.question import Question
 
 _BAR = 20

@@ -14,7 +14,7 @@ from grader.errors import PracticeError, SubmissionUnreadable, Text
 from grader.interview.session import InputEndedError
 
 if TYPE_CHECKING:
-    from grader.answers.grade import Grade, PointGrade
+    from grader.answers.result import Grade, PointGrade
     from grader.cli.running import Target
     from grader.cli.terminal import Screen
     from grader.content import Exercise
@@ -68,7 +68,7 @@ class TerminalRoom:
         return graded(self._invocation.bank, question, answer)
 
     def keep(self, asked: Asked) -> None:
-        from grader.answers.grade import outcome
+        from grader.answers.result import outcome
 
         if asked.final is not None:
             final = replace(asked.final, score=asked.score, outcome=outcome(asked.score))

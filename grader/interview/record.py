@@ -13,7 +13,7 @@ from grader.interview.plan import Plan
 from grader.verdict import Verdict
 
 if TYPE_CHECKING:
-    from grader.answers.grade import Grade, PointGrade
+    from grader.answers.result import Grade, PointGrade
 
 Ending = Literal["finished", "time", "interrupted", "input"]
 

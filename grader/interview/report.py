@@ -14,7 +14,7 @@ from grader.interview import words
 from grader.interview.record import Asked, Coded, Record
 
 if TYPE_CHECKING:
-    from grader.answers.grade import Flag, PointGrade
+    from grader.answers.result import Flag, PointGrade
 
 MOST_TO_DO = 3  # questions to answer again
 
@@ -228,7 +228,7 @@ def _answered(asked: Asked, voice: Voice) -> Answered:
     )
     if grade is None or final is None:
         return base
-    from grader.answers.grade import outcome
+    from grader.answers.result import outcome
 
     before = {point.id for point in grade.points if point.status == "covered"}
     found = outcome(asked.score)
@@ -330,7 +330,7 @@ def _name(one: Question | Exercise, voice: Voice) -> str:
 
 
 def _todo(record: Record, voice: Voice, scores: Mapping[Topic, TopicScore], again: str | None) -> list[ToDo]:
-    from grader.answers.grade import ADEQUATE
+    from grader.answers.result import ADEQUATE
 
     def line(why: Text, command: str) -> ToDo:
         return ToDo(voice.say(why), voice.command(command))

@@ -18,7 +18,7 @@ from grader.interview.record import Asked, Coded, Probe, Record
 from grader.verdict import Verdict
 
 if TYPE_CHECKING:
-    from grader.answers.grade import Grade, PointGrade
+    from grader.answers.result import Grade, PointGrade
 
 Clock = Callable[[], float]
 Find = Callable[[str], Question | None]  # the question of an id, where it can be asked

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grader.answers.grade import Grade
 from grader.answers.grading import grade
+from grader.answers.result import Grade
 from grader.content.question import Question
 from grader.content.questions import load_concepts, load_questions, load_rubric
 

@@ -17,9 +17,9 @@ from judge_server import Model, Request, Turn, serving
 from small_rubric import graded, loaded
 
 from grader.answers.endpoint import Endpoint, Failed
-from grader.answers.grade import Grade
 from grader.answers.grading import grade
 from grader.answers.judge import Judge
+from grader.answers.result import Grade
 
 pytest.importorskip("openai", reason="needs the extra: pip install 'practice-llm[judge]'")
 

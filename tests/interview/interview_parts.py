@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.answers.grade import Grade, PointGrade, Wrong, outcome
+from grader.answers.result import Grade, PointGrade, Wrong, outcome
 from grader.content.exercise import Exercise, Topic
 from grader.content.question import Question, Status
 from grader.errors import Text

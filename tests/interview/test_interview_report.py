@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from interview_parts import covering, exercise, graded, point, question, verdict
 
-from grader.answers.grade import Wrong
+from grader.answers.result import Wrong
 from grader.errors import Language, Text
 from grader.interview.pages import html, markdown
 from grader.interview.plan import Plan
