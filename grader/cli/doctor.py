@@ -14,7 +14,7 @@ from grader.cli.terminal import Screen, cells, padded
 from grader.confine.isolation import LAYERS, Isolation
 from grader.content import Catalogue
 from grader.content.place import shown
-from grader.errors import PracticeError, Text
+from grader.errors import ContentError, PracticeError, Text
 
 NEEDED = ("torch", "numpy", "pytest", "hypothesis")
 WIDTH = 14
@@ -27,7 +27,9 @@ def examine_machine(invocation: Invocation) -> int:
     _confinement(out)
     _daemon(out)
     content = _content(invocation)
+    _questions(invocation)
     _workspace(invocation)
+    _journal(invocation)
     return 0 if packages and content else PracticeError.exit_status
 
 
@@ -96,6 +98,29 @@ def _content(invocation: Invocation) -> bool:
             if remedy := out.say(error.remedy):
                 out.line(remedy, indent=cells("! ") + 2)
     return sound
+
+
+def _questions(invocation: Invocation) -> None:
+    try:
+        count = len(invocation.bank.questions)
+    except ContentError as error:
+        _row(invocation.out, "failed", Text("questions", "问答题"), error.message)
+        return
+    _row(invocation.out, "passed", Text("questions", "问答题"), str(count))
+
+
+def _journal(invocation: Invocation) -> None:
+    """Where it stands, and whether it can be read."""
+    journal = invocation.journal
+    try:
+        count = journal.log(1)[1] if journal.begun else 0
+    except (PracticeError, OSError) as error:
+        message = error.message if isinstance(error, PracticeError) else Text.same(str(error))
+        _row(invocation.out, "failed", Text("journal", "日志"), message)
+        return
+    entries = Text(f"{count} attempts and answers", f"{count} 次作答")
+    where = journal.home.where
+    _row(invocation.out, "passed", Text("journal", "日志"), Text(f"{where}: {entries.en}", f"{where}：{entries.zh}"))
 
 
 def _workspace(invocation: Invocation) -> None:
