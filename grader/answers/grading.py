@@ -47,9 +47,7 @@ def grade_compiled(question: Question, compiled: Compiled, answer: str, recognis
     points = [_point(point, reading, words) for point in compiled.rubric.points]
     wrong = _wrong(compiled.rubric, reading, words)
     if recogniser is not None:
-        seen = recogniser(
-            Seen(question, compiled, _language(words), words, lists, reading, tuple(points), tuple(wrong))
-        )
+        seen = recogniser(Seen(question, compiled, _language(words), words, lists, tuple(points), tuple(wrong)))
         points, wrong = list(seen.points), list(seen.wrong)
     for index, (point, graded) in enumerate(zip(compiled.rubric.points, points, strict=True)):
         overturned = [statement.quote for each, statement in wrong if point.id in each.contradicts]

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from grader.answers.compiled import Compiled
-from grader.answers.matching import Reading
 from grader.answers.result import PointGrade, Wrong
 from grader.answers.words import Words
 from grader.content.question import Misconception, Question
@@ -25,7 +24,6 @@ class Seen:
     language: Language
     words: Words
     lists: set[int]
-    reading: Reading
     points: tuple[PointGrade, ...]
     wrong: tuple[tuple[Misconception, Wrong], ...]
 
