@@ -35,6 +35,7 @@ BEFORE_WRONG = 0.01  # nearer than to any wrong wording
 
 LEAST_WORDS = 4  # of a clause that says something (characters of Chinese: twice as many)
 LONGEST = 400  # characters: of a longer sentence only the clauses are compared
+_SUBORDINATE = frozenset("which who where whose if when".split())  # a clause that is about another's word
 MOST = 80  # sentences and clauses of an answer
 KEPT = 32  # rubrics made ready
 
@@ -110,7 +111,9 @@ def _units(seen: Seen, rubric: _Rubric) -> Iterator[_Unit]:
         chinese = sum(words.words[place].chinese for place in places)
         if len(places) - chinese / 2 < LEAST_WORDS or len(quote) > LONGEST:
             continue
-        if any(found.softened[place] for place in places) or any(each in quote or quote in each for each in spoilt):
+        if words.words[first].raw in _SUBORDINATE or any(found.softened[place] for place in places):
+            continue
+        if any(each in quote or quote in each for each in spoilt):
             continue
         language: Language = "zh" if chinese > len(places) / 3 else "en"
         yield _Unit(_written(words, places), quote, language, read_text.subjects_at(places), read_text.sides(places))
