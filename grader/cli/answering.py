@@ -12,6 +12,7 @@ from grader.cli.common import Invocation
 from grader.errors import PracticeError, Text, UsageError
 
 if TYPE_CHECKING:
+    from grader.answers.recognising import Recogniser
     from grader.answers.result import Grade
     from grader.cli.terminal import Screen
     from grader.content.bank import Bank
@@ -83,11 +84,11 @@ def read_answer(name: str) -> str:
         ) from None
 
 
-def graded(bank: Bank, question: Question, answer: str) -> Grade:
+def graded(bank: Bank, question: Question, answer: str, recogniser: Recogniser | None = None) -> Grade:
     """An answer, graded by the question's rubric."""
     from grader.answers.grading import grade
 
-    return grade(question, rubric_of(bank, question), bank.concepts, answer)
+    return grade(question, rubric_of(bank, question), bank.concepts, answer, recogniser)
 
 
 def rubric_of(bank: Bank, question: Question) -> Rubric:

@@ -9,6 +9,7 @@ import click
 
 from grader.cli.answering import edited, graded, keep, pose, read_answer, typed
 from grader.cli.common import Invocation, command_options
+from grader.cli.recognising import wished
 from grader.errors import Text, UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 @click.option("--answer-file", "-a", metavar="FILE|-", help="Read the answer from a file, or - for standard input.")
 @click.option("--editor", is_flag=True, help="Write the answer in $EDITOR. 用 $EDITOR 作答。")
 @click.option("--json", "as_json", is_flag=True, help="Print the grade as one JSON object.")
+@click.option("--semantic", is_flag=True, help="Recognise points by embeddings as well. 同时用语义向量识别要点。")
+@click.option("--judge", is_flag=True, help="Let a language model recognise points. 让大模型识别要点。")
 @click.option("--list", "listing", is_flag=True, help="All questions by topic. 列出全部问题。")
 @click.option(
     "--dispute", metavar="POINT", help="Of your last answer: count this point as covered. 申请把某个要点算作已答。"
@@ -30,6 +33,8 @@ def ask(
     answer_file: str | None,
     editor: bool,
     as_json: bool,
+    semantic: bool,
+    judge: bool,
     listing: bool,
     dispute: str | None,
     invocation: Invocation,
@@ -51,12 +56,13 @@ def ask(
             Text("`--answer-file -` reads standard input", "`--answer-file -` 从标准输入读取"),
         )
     question = bank.questions[id]
+    recogniser = wished(invocation, semantic=semantic, judge=judge)
     if answer_file is not None:
         answer = read_answer(answer_file)
     else:
         pose(invocation.out, question)
         answer = edited(invocation, question) if editor else typed(invocation)
-    grade = graded(bank, question, answer)
+    grade = graded(bank, question, answer, recogniser)
     keep(invocation, grade, answer)
     if as_json:
         invocation.out.line(json.dumps(grade.to_json(invocation.spoken), ensure_ascii=False))
