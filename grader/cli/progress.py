@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -52,11 +53,40 @@ def next_open(exercises: Iterable[Exercise], standing: Progress) -> Exercise | N
     return next((one for one in learning_order(exercises) if standing.states.get(one.id, "open") == "open"), None)
 
 
-def next_id(catalogue: Catalogue, workspace: Workspace, journal: Journal, *, other_than: str = "") -> str | None:
+class LookAhead:
+    """Reads all exercises in the background: it takes as long as a few checks, and the daemon grades meanwhile."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        import threading
+
+        self._catalogue = catalogue
+        self._found: list[Exercise] | None = None
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        # what is wrong is raised again, and told, by whoever asks
+        with contextlib.suppress(Exception):
+            self._found = self._catalogue.all()[0]
+
+    def exercises(self) -> list[Exercise]:
+        """Every sound exercise."""
+        self._thread.join()
+        return self._catalogue.all()[0] if self._found is None else self._found
+
+
+def next_id(
+    catalogue: Catalogue,
+    workspace: Workspace,
+    journal: Journal,
+    *,
+    other_than: str = "",
+    ahead: LookAhead | None = None,
+) -> str | None:
     """What `practice run` is about without an ID: what was started last, else the next; None when all is passed."""
     standing = progress(catalogue.ids(), workspace, journal)
     for id in standing.unfinished:
         if id != other_than:
             return id
-    found = next_open(catalogue.all()[0], standing)
+    found = next_open(ahead.exercises() if ahead else catalogue.all()[0], standing)
     return found.id if found else None

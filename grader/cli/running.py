@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grader.cli.common import Invocation
 from grader.cli.rendering import Checks, first_failing, render_verdict
@@ -16,6 +17,9 @@ from grader.daemon import client
 from grader.daemon.protocol import Event
 from grader.errors import Text, UsageError
 from grader.verdict import Verdict
+
+if TYPE_CHECKING:
+    from grader.cli.progress import LookAhead
 
 EXIT = {"passed": 0, "failed": 1, "broken": 3}
 
@@ -77,8 +81,11 @@ def run_once(invocation: Invocation, target: Target | None, *, as_json: bool, da
         verdict = grade(invocation, target, daemon=daemon)
         invocation.out.write(json.dumps(verdict.to_json(invocation.spoken), ensure_ascii=False) + "\n")
     else:
+        from grader.cli.progress import LookAhead
+
+        ahead = LookAhead(invocation.catalogue) if target.own else None
         verdict, kept = grade_and_show(invocation, target, daemon=daemon)
-        _next(invocation, target, verdict, kept=kept)
+        _next(invocation, target, verdict, kept=kept, ahead=ahead)
     return EXIT[verdict.outcome]
 
 
@@ -141,7 +148,7 @@ def record(invocation: Invocation, target: Target, verdict: Verdict, source: str
 # -------------------------------------------------------------------- what next
 
 
-def _next(invocation: Invocation, target: Target, verdict: Verdict, *, kept: bool) -> None:
+def _next(invocation: Invocation, target: Target, verdict: Verdict, *, kept: bool, ahead: LookAhead | None) -> None:
     """One or two commands that lead on. Hints are for what was kept."""
     if verdict.outcome == "failed" and kept:
         _after_failure(invocation, target.id, verdict)
@@ -149,7 +156,7 @@ def _next(invocation: Invocation, target: Target, verdict: Verdict, *, kept: boo
         solution = invocation.command(f"solution {target.id}")
         invocation.out.line(Text(f"The reference: {solution}", f"参考答案：{solution}"))
         if target.own:
-            _following(invocation)
+            _following(invocation, ahead)
 
 
 def _after_failure(invocation: Invocation, id: str, verdict: Verdict) -> None:
@@ -163,10 +170,10 @@ def _after_failure(invocation: Invocation, id: str, verdict: Verdict) -> None:
         out.line(Text(f"Code that reproduces it: {snippet}", f"看可复现的代码：{snippet}"))
 
 
-def _following(invocation: Invocation) -> None:
+def _following(invocation: Invocation, ahead: LookAhead | None) -> None:
     from grader.cli.progress import next_id
 
-    following = next_id(invocation.catalogue, invocation.workspace, invocation.journal)
+    following = next_id(invocation.catalogue, invocation.workspace, invocation.journal, ahead=ahead)
     if following is None:
         invocation.out.line(Text("Every exercise is passed.", "所有练习都已通过。"), "good")
     else:
