@@ -224,6 +224,16 @@ class _Rubric:
         self.compiled = compiled
         self.opposites = _opposites(compiled)
         self._points = compiled.rubric.points
+        named = {word for forms in compiled.subjects.values() for form in forms for word in content_words(read(form))}
+        self._words = [
+            {
+                word: weight
+                for phrasing in compiled.points[point.id]
+                for word, (weight, _) in phrasing.words.items()
+                if word not in named
+            }
+            for point in self._points
+        ]
         self._texts: dict[Language, _Texts] = {}
         self._read: dict[str, tuple[_Sides, frozenset[str]]] = {}
 
@@ -249,7 +259,14 @@ class _Rubric:
             same = unit.subjects == {point.about}
         else:
             same = not (unit.subjects and subjects) or bool(unit.subjects & subjects)
-        return (point.id, margin) if same and unit.sides.agree(sides) else None
+        if not same or not unit.sides.agree(sides) or not self._lean(unit, best):
+            return None
+        return point.id, margin
+
+    def _lean(self, unit: _Unit, best: int) -> bool:
+        """Whether its words, subjects aside, are not another point's: 'a fridge boils water' is not about cooling."""
+        known = [sum(words[each] for each in unit.sides.negated if each in words) for words in self._words]
+        return known[best] >= max(known)
 
     def _of(self, language: Language) -> _Texts:
         texts = self._texts.get(language)

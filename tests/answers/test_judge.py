@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -373,3 +376,55 @@ def test_many_at_once(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
     assert scores == [1.0] * 8
+
+
+# -------------------------------------------------------------------- the command
+
+PRACTICE = Path(sys.executable).with_name("practice")
+
+
+def asked(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    (folder / "answer.txt").write_text("The weights are kept in a coarser format.", encoding="utf-8")
+    return subprocess.run(
+        [str(PRACTICE), "ask", "quantization", "--answer-file", "answer.txt", "--json", *words],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def all_covered(request: Request) -> Turn:
+    schema = request.body["response_format"]["json_schema"]["schema"]
+    ids = schema["properties"]["points"]["items"]["properties"]["id"]["enum"]
+    points = [{"id": id, "status": "covered", "evidence": "weights are kept in a coarser format"} for id in ids]
+    return Turn(json.dumps({"points": points, "misconceptions": []}))
+
+
+def test_the_command_asks_the_judge(tmp_path: Path) -> None:
+    with serving(all_covered) as model:
+        done = asked(tmp_path, "--judge", OPENAI_BASE_URL=model.url, OPENAI_API_KEY=KEY)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["score"] == 1.0
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "HTTP 500"), ("zh", "模型评分失败")])
+def test_where_the_judge_fails_the_command_grades_and_says_so_in_one_line(
+    tmp_path: Path, language: str, said: str
+) -> None:
+    with serving(Turn(status=500)) as model:
+        done = asked(tmp_path, "--judge", "--lang", language, OPENAI_BASE_URL=model.url, OPENAI_API_KEY=KEY)
+    assert done.stdout == asked(tmp_path, "--lang", language).stdout
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+    assert KEY not in done.stderr
+
+
+def test_without_the_package_the_command_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "openai.py").write_text("raise ImportError('no such package')\n", encoding="utf-8")
+    done = asked(tmp_path, "--judge", OPENAI_API_KEY=KEY, PYTHONPATH=str(tmp_path))
+    assert done.stdout == asked(tmp_path).stdout
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'practice-llm[judge]'" in done.stderr
