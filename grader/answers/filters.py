@@ -89,11 +89,14 @@ def _keywords(words: Words, first: int, last: int, least: int, threshold: float)
     holding = sum(segment.holding for segment in part) + sum(first <= place < last for place in words.relations)
     share = holding / len(part)
     pieces = _pieces(words, part)
+    long = sum(piece for piece in pieces if piece >= LONG_PIECE)
     if len(pieces) < LEAST_PIECES and len(part) < 2 * least and share >= threshold / 2:
         return False  # a terse sentence
     if sum(word.chinese for word in words.words[first:last]) < (last - first) / 2:
+        if share >= threshold / 3 and len(pieces) > 2 and long >= len(part) / 2:
+            return False  # notes
         return share < (2 * threshold if len(part) / len(pieces) < SHORT_PIECE else threshold)
-    return share < 2 * threshold and sum(piece for piece in pieces if piece >= LONG_PIECE) < len(part) / 3
+    return share < 2 * threshold and long < len(part) / 3
 
 
 def _pieces(words: Words, part: list[Segment]) -> list[int]:

@@ -102,6 +102,9 @@ class Reading:
         if denied and denied.share >= 1:
             # What is said and denied by the same words is denied
             matches = [match for match in matches if match.last < denied.first or denied.last < match.first]
+            # and a denial in one sentence outweighs what two sentences say together
+            words = self._words.words
+            matches = [match for match in matches if words[match.first].sentence == words[match.last].sentence]
         return _best(matches, "for"), denied
 
     def misconception(self, wrong: Misconception) -> Match | None:

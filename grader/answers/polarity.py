@@ -28,6 +28,7 @@ no wonder | not much | not too | not very | nothing more than | yes or no | yes 
 不足 | 不错 | 不少 | 不久 | 不妨 | 无疑 | 除非 | 无限 | 无穷 | 没错 | 没问题 | 不可或缺 | 不可缺少 | 毫无疑问
 是不是 | 能不能 | 会不会 | 有没有 | 要不要 | 非线性 | 没那么 | 不太 | 不是万能 | 不像话 | 无非 | 差不多 | 不一样
 不亚于 | 不在话下 | 淹没 | 无数 | 无关紧要
+ | 少不了 | 免不了 | 离不了 | 忘不了 | 大不了 | 不了解
 """
 # Takes back an 'always': no denial of what is said, but whoever says it does not hold the misconception
 _SOFT = """
@@ -45,6 +46,7 @@ not the case that | wrong that | myth that
 不是 | 不会 | 不能 | 无法 | 没有 | 没法 | 不需要 | 无需 | 不用 | 不再 | 从不 | 从来不 | 不必 | 毫无 | 难以 | 未
 未能 | 没 | 无 | 并非 | 绝非 | 不 | 勿 | 缺乏 | 缺少 | 不可能 | 不可以 | 不可 | 决不 | 绝不 | 丧失 | 不靠
 不依赖
+ | 无从
 """
 # The whole clause before it is denied
 _DENIED = """
@@ -52,6 +54,7 @@ is false | is wrong | is impossible | is not possible | is not true | is incorre
 is not the case | is never used | are never used | is not used | are not used | is not needed | are not needed
 is not required | are not required | is unnecessary | are unnecessary | is no longer needed | are no longer needed
 是错的 | 不成立 | 不可能的 | 是错误的 | 是误解 | 用不到 | 用不着 | 派不上用场
+做不到 | 办不到 | 不了 | 毫无帮助 | 毫无意义 | 没有帮助 | 没有意义 | 不起作用 | 无济于事
 """
 # From the first to the end of the clause, or to the last where one is named
 _CONTRASTS = """
@@ -120,6 +123,8 @@ def polarity(words: Words) -> Polarity:
             reach[place].append(span.first)
     for spans in _denied.find(words).values():
         for span in spans:
+            if span.first in exempt or (span.last + 1 < count and words.words[span.last + 1].raw == "的"):
+                continue  # 纯文本模型做不到的任务: the task is there
             clause = words.words[span.first].clause
             for place in range(span.first - 1, -1, -1):
                 if words.words[place].clause != clause:

@@ -127,6 +127,7 @@ def read(text: str) -> Words:
             hyphen = raw == "-"
         elif raw in "=→⇒~≈" or raw.endswith(">"):
             result.relations.append(len(out))
+            clause += raw.endswith((">", "→", "⇒"))  # what follows is said of it, and no longer denied with it
         else:
             words = _parts(raw)
             if words[0] in _CLAUSE_WORDS or (_CHINESE.match(raw) and folded.startswith(_CLAUSE_CHARS, match.start())):
