@@ -32,7 +32,7 @@ _INSTRUCTIONS = re.compile(
     r"|(dear|hello|hi|attention|note\s+to|message\s+to)\s*,?\s*(the\s+)?(grader|examiner|evaluator|marker|model|ai\b)"
     r"|you\s+are\s+now\b|new\s+instructions?\b|override\b.{0,30}\b(grad|scor|rubric|instruction)|do\s+not\s+(evaluate|grade|check)\b"
     r"|(忽略|无视|忘记|不要管|跳过|不用管).{0,20}(评分|标准|指令|提示|规则|要求|说明|规定)"
-    r"|(请|直接|务必|必须|应该|应当)?.{0,6}(给|打|评|判|算).{0,8}(满分|最高分|全对|通过|\d+\s*分)|系统(提示|消息|指令|通知)\s*[:：]?"
+    r"|(请|直接|务必|必须|应该|应当)?.{0,6}(给|打|评|判|算).{0,8}(满分|最高分|全对|通过|\d+\s*分)|系统(提示|消息|指令|通知)\s*[:：]"
     r"|(该|本|此|这个|我的)?(回答|答案|考生|候选人).{0,8}(已经|已)?.{0,4}(完整|全部|完全|充分)?(覆盖|涵盖|包含|答出)(了)?.{0,30}(全部|所有|每个|各个)(的)?(要点|得分点|评分点|知识点)?"
     r"|(阅卷|评分|批改|打分)(人|老师|员|系统|模型|助手|官).{0,16}(请|注意|好|你好|您好|[:：,，])",
     re.IGNORECASE | re.DOTALL,

@@ -47,6 +47,7 @@ not the case that | wrong that | myth that
 未能 | 没 | 无 | 并非 | 绝非 | 不 | 勿 | 缺乏 | 缺少 | 不可能 | 不可以 | 不可 | 决不 | 绝不 | 丧失 | 不靠
 不依赖
  | 无从
+ | 谈不上 | 算不上 | 称不上 | 说不上
 """
 # The whole clause before it is denied
 _DENIED = """
@@ -183,7 +184,11 @@ def _contrast_words(words: Words, dropped: list[bool], exempt: set[int]) -> None
             if span.first and listed[span.first - 1].raw in _BEING:
                 continue  # 'the image is compared with all texts': no contrast
             clause = listed[span.first].clause
-            opens = span.first == 0 or listed[span.first - 1].sentence != listed[span.first].sentence
+            opens = (
+                listed[span.first].raw == "unlike"
+                or span.first == 0
+                or listed[span.first - 1].sentence != listed[span.first].sentence
+            )
             for place in range(span.first, len(listed)):
                 if opens and listed[place].clause != clause and listed[place].raw in ("which", "who", "where"):
                     clause = listed[place].clause  # 'unlike X, which ..., Y': still about X
@@ -219,7 +224,7 @@ def _compared(text: str, words: Words, dropped: list[bool]) -> None:
     for close in ("不同", "不一样", "相反", "相比"):
         at = text.find(close)
         while at >= 0:
-            start = max(text.rfind(each, max(0, at - 16), at) for each in ("和", "与", "跟", "同"))
+            start = max(text.rfind(each, max(0, at - 16), at) for each in ("和", "与", "跟"))
             if start >= 0 and words.words[start].clause == words.words[at].clause:
                 for place in range(start, at + len(close)):
                     dropped[place] = True

@@ -71,7 +71,8 @@ _THINGS_CHINESE = tuple(
 
 def _belongs_to_a_thing(words: Words, span: Span) -> bool:
     after = words.words[span.last + 1 : span.last + 4]
-    before = [word.raw for word in words.words[max(0, span.first - 2) : span.first]]
+    clause = words.words[span.first].clause
+    before = [word.raw for word in words.words[max(0, span.first - 2) : span.first] if word.clause == clause]
     if "after" in before or "once" in before or before[-1:] in (["than"], ["比"]):
         return True
     if words.words[span.last].chinese:
