@@ -120,7 +120,7 @@ def saved(module):
     ),
     rules=["shape"],
 )
-@given(case=cases(), examples=10)
+@given(case=cases(), examples=7)
 def test_shape(candidate, case):
     linear, x = case
     assert_shape(candidate.QuantizedLinear.from_float(linear)(x), (*x.shape[:-1], linear.out_features))
@@ -134,7 +134,7 @@ def test_shape(candidate, case):
     ),
     rules=["codes"],
 )
-@given(linear=linears(), examples=12)
+@given(linear=linears(), examples=8)
 def test_codes(candidate, linear):
     codes = candidate.QuantizedLinear.from_float(linear).weight_int8
     assert_dtype(codes, torch.int8, CODES)
@@ -152,7 +152,7 @@ def test_codes(candidate, linear):
     points=2,
     rules=["scale"],
 )
-@given(linear=linears(), examples=20)
+@given(linear=linears(), examples=12)
 def test_scale(candidate, linear):
     # Rows of 1e-4 or more are graded: a row of the drawn ones is zero, or a hundred times larger.
     assert_scale(candidate.QuantizedLinear.from_float(linear), linear)
@@ -167,7 +167,7 @@ def test_scale(candidate, linear):
     points=3,
     rules=["rounding", "codes"],
 )
-@given(linear=linears(), examples=24)
+@given(linear=linears(), examples=14)
 def test_rounding(candidate, linear):
     module = candidate.QuantizedLinear.from_float(linear)
     assert_shape(module.weight_int8, linear.weight.shape, CODES)
@@ -184,7 +184,7 @@ def test_rounding(candidate, linear):
     points=2,
     rules=["zeros"],
 )
-@given(case=cases(), data=st.data(), examples=12)
+@given(case=cases(), data=st.data(), examples=8)
 def test_zero_row(candidate, case, data):
     linear, x = case
     row = data.draw(sizes(0, linear.out_features - 1))
@@ -211,7 +211,7 @@ def test_zero_row(candidate, case, data):
     points=2,
     rules=["forward", "shape"],
 )
-@given(case=cases(), examples=20)
+@given(case=cases(), examples=12)
 def test_forward(candidate, case):
     linear, x = case
     assert_output(candidate.QuantizedLinear.from_float(linear), linear, x)
@@ -226,7 +226,7 @@ def test_forward(candidate, case):
     ),
     rules=["bias"],
 )
-@given(linear=linears(), examples=10)
+@given(linear=linears(), examples=8)
 def test_bias(candidate, linear):
     bias = candidate.QuantizedLinear.from_float(linear).bias
     if linear.bias is None:
@@ -249,7 +249,7 @@ def test_bias(candidate, linear):
     points=2,
     rules=["memory"],
 )
-@given(case=cases(least=2), examples=8)
+@given(case=cases(least=2), examples=5)
 def test_no_float_copy(candidate, case):
     linear, x = case
     module = candidate.QuantizedLinear.from_float(linear)
@@ -274,7 +274,7 @@ def test_no_float_copy(candidate, case):
     ),
     rules=["state"],
 )
-@given(case=cases(), factor=st.sampled_from((-0.5, 3.0)), examples=8)
+@given(case=cases(), factor=st.sampled_from((-0.5, 3.0)), examples=5)
 def test_state(candidate, case, factor):
     linear, x = case
     module = candidate.QuantizedLinear.from_float(linear)
@@ -302,7 +302,7 @@ def test_state(candidate, case, factor):
     case=st.sampled_from((torch.float32, torch.float64)).flatmap(
         lambda dtype: cases(dtype=dtype, distinct=True, spread=False)
     ),
-    examples=12,
+    examples=8,
 )
 def test_dtype(candidate, case):
     linear, x = case
@@ -322,7 +322,7 @@ def test_dtype(candidate, case):
     ),
     rules=["large"],
 )
-@given(case=cases(scale=4e3), examples=8)
+@given(case=cases(scale=4e3), examples=6)
 def test_large(candidate, case):
     linear, x = case
     module = candidate.QuantizedLinear.from_float(linear)
@@ -339,7 +339,7 @@ def test_large(candidate, case):
     ),
     rules=["gradients"],
 )
-@given(case=cases(requires_grad=True), examples=8)
+@given(case=cases(requires_grad=True), examples=5)
 def test_gradients(candidate, case):
     linear, x = case
     module = candidate.QuantizedLinear.from_float(linear)
@@ -358,7 +358,7 @@ def test_gradients(candidate, case):
     points=2,
     rules=["unchanged"],
 )
-@given(case=cases(bias=(True,)), examples=8)
+@given(case=cases(bias=(True,)), examples=6)
 def test_linear_unchanged(candidate, case):
     linear, x = case
     before = {name: parameter.detach().clone() for name, parameter in linear.named_parameters()}
