@@ -274,7 +274,7 @@ def test_mask(candidate, reference, case):
 )
 @given(
     case=masked_cases(heads=(2, 3), shapes=("qk", "b11k", "b1qk", "hqk", "1hqk", "b1q1", "h1k", "11qk", "k")),
-    examples=14,
+    examples=18,
 )
 def test_mask_broadcast(candidate, reference, case):
     assert_agrees(candidate, reference, case)
