@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from grader.answers.compiled import Compiled
 from grader.answers.grading import grade_compiled
 from grader.answers.proof import prove
+from grader.answers.result import ADEQUATE
 from grader.content.questions import CONCEPTS, load_concepts, load_questions, load_rubric
 
 NINE = ("pretraining-vs-finetuning", "self-attention", "multimodal-learning", "gan", "quantization", "sparsity")
@@ -75,7 +76,7 @@ def main() -> None:
         began = time.perf_counter()
         graded = grade_compiled(questions[test["question"]], compiled[test["question"]], test["answer"])
         times.append(time.perf_counter() - began)
-        low, high = test.get("score") or ((0.6, 1) if test["kind"] in ACCEPTED else (0, 0.599))
+        low, high = test.get("score") or ((ADEQUATE, 1) if test["kind"] in ACCEPTED else (0, ADEQUATE - 0.001))
         fine = low <= graded.score <= high
         fine = fine and all(p.status == test.get("points", {}).get(p.id, p.status) for p in graded.points)
         rows.append((test["question"], test["language"], test["kind"], graded.score, "ok" if fine else "MISSED"))
@@ -121,7 +122,7 @@ def _table(rows: list[tuple[str, str, str, float, str]]) -> None:
         groups[kind, language].append((score, fine))
     print(f"\n{'kind':12} {'lang':5} {'answers':>8} {'accepted':>9} {'as wanted':>10} {'mean score':>11}")
     for (kind, language), found in sorted(groups.items()):
-        accepted = sum(score >= 0.6 for score, _ in found)
+        accepted = sum(score >= ADEQUATE for score, _ in found)
         fine = sum(each == "ok" for _, each in found)
         print(
             f"{kind:12} {language:5} {len(found):8} {accepted:9} {fine:10} {statistics.mean(s for s, _ in found):11.2f}"
@@ -129,7 +130,7 @@ def _table(rows: list[tuple[str, str, str, float, str]]) -> None:
     for what, kinds, want in (("false rejects", ACCEPTED, False), ("false accepts", REFUSED, True)):
         judged = [score for _, _, kind, score, _ in rows if kind in kinds]
         if judged:
-            count = sum((score >= 0.6) == want for score in judged)
+            count = sum((score >= ADEQUATE) == want for score in judged)
             print(f"{what}: {count} of {len(judged)} ({count / len(judged):.1%})")
 
 

@@ -93,7 +93,7 @@ def _keywords(words: Words, first: int, last: int, least: int, threshold: float)
     if len(pieces) < LEAST_PIECES and len(part) < 2 * least and share >= threshold / 2:
         return False  # a terse sentence
     if sum(word.chinese for word in words.words[first:last]) < (last - first) / 2:
-        if share >= threshold / 3 and len(pieces) > 2 and long >= len(part) / 2:
+        if _PUNCTUATION.search(words.text) and share >= threshold / 3 and len(pieces) > 2 and long >= len(part) / 2:
             return False  # notes
         return share < (2 * threshold if len(part) / len(pieces) < SHORT_PIECE else threshold)
     return share < 2 * threshold and long < len(part) / 3

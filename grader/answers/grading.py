@@ -8,7 +8,7 @@ from grader.answers import filters
 from grader.answers.compiled import Compiled
 from grader.answers.matching import Match, Reading
 from grader.answers.recognising import Recogniser, Seen
-from grader.answers.result import ADEQUATE, Flag, Grade, PointGrade, Wrong, outcome
+from grader.answers.result import Flag, Grade, PointGrade, Wrong, outcome
 from grader.answers.words import Words, read
 from grader.content.question import Concept, Misconception, Point, Question, Rubric, Status
 from grader.errors import Language
@@ -16,7 +16,9 @@ from grader.errors import Language
 VALUES: dict[Status, float] = {"covered": 1.0, "partial": 0.5, "missing": 0.0, "contradicted": 0.0}
 PARTLY = 0.66  # of a line's groups, or of a phrasing's weight against what counts as said
 TAKEN_OFF = 0.15  # for each wrong statement
-AT_MOST_WITH_WRONG = 0.55
+ALL_REQUIRED = 0.6
+AT_MOST_WITH_WRONG = 0.5
+AT_MOST_WITHOUT_REQUIRED = 0.54  # unless the rest is much
 
 
 def grade(
@@ -96,8 +98,11 @@ def _wrong(rubric: Rubric, reading: Reading, words: Words) -> list[tuple[Misconc
 def _score(points: list[PointGrade], wrong: int) -> float:
     total = sum(point.weight for point in points)
     score = sum(point.weight * VALUES[point.status] for point in points) / total
-    if all(point.status == "covered" for point in points if point.required):
-        score = max(score, ADEQUATE)
+    required = [point.status for point in points if point.required]
+    if all(status == "covered" for status in required):
+        score = max(score, ALL_REQUIRED)
+    elif not all(status in ("covered", "partial") for status in required) and score < ALL_REQUIRED:
+        score = min(score, AT_MOST_WITHOUT_REQUIRED)
     if wrong:
         score = min(score, AT_MOST_WITH_WRONG) - TAKEN_OFF * (wrong - 1)
     return round(max(0.0, min(1.0, score)), 3)

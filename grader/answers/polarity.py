@@ -48,6 +48,9 @@ not the case that | wrong that | myth that
 不依赖
  | 无从
  | 谈不上 | 算不上 | 称不上 | 说不上
+ | 妨碍 | 阻碍 | 削弱 | 破坏
+hinder | hinders | undermine | undermines | destroy | destroys | ruins
+ | 不比 | 不如
 """
 # The whole clause before it is denied
 _DENIED = """
@@ -63,6 +66,7 @@ unlike | rather than | instead of | as opposed to | in contrast to | in contrast
 compared to | compared with | in comparison to | in place of | other than | different from | differs from
 differ from | instead of just | relative to
 而不是 | 而非 | 不像 | 相比于 | 相比 | 比起 | 区别于 | 不同于 | 有别于 | 相较于
+ | than
 """
 _STOPS = frozenset(
     "就 便 即 nor and but so because which that and while whereas although though however then instead".split()
@@ -181,6 +185,8 @@ def _contrast_words(words: Words, dropped: list[bool], exempt: set[int]) -> None
     listed = words.words
     for spans in _contrasts.find(words).values():
         for span in spans:
+            if listed[span.first].raw == "than" and not _doing(listed[span.last + 1 :]):
+                continue  # 'more than a trillion', 'more stable than likelihood' are said; 'than training anew' is not
             if span.first and listed[span.first - 1].raw in _BEING:
                 continue  # 'the image is compared with all texts': no contrast
             clause = listed[span.first].clause
@@ -199,6 +205,10 @@ def _contrast_words(words: Words, dropped: list[bool], exempt: set[int]) -> None
     _but_chinese(text, words, dropped)
     _compared(text, words, dropped)
     _not_but(words, dropped, exempt)
+
+
+def _doing(following: list[Word]) -> bool:
+    return bool(following) and following[0].raw.endswith("ing")
 
 
 _BEING = frozenset("is are was were be been being get gets".split())

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from grader.answers.compiled import Compiled
-from grader.answers.grading import grade_compiled
-from grader.answers.result import ADEQUATE, Grade
+from grader.answers.grading import ALL_REQUIRED, grade_compiled
+from grader.answers.result import Grade
 from grader.content.question import Concept, Question, Rubric
 from grader.errors import LANGUAGES, Text
 
@@ -100,7 +100,7 @@ def _answers(question: Question, compiled: Compiled, others: Iterable[Question])
         bad |= {f"the answer to {other.id}": other.answer.say(language) for other in others}
         for what, text in bad.items():
             grade = grade_compiled(question, compiled, text)
-            if grade.score >= ADEQUATE:
+            if grade.score >= ALL_REQUIRED:  # neighbours share words: half a point more or less is no proof
                 yield f"({language})", text[:200], f"{what} is adequate ({grade.score})"
 
 

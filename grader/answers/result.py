@@ -11,7 +11,7 @@ from grader.errors import Language, Text
 Outcome = Literal["adequate", "partial", "inadequate"]
 Flag = Literal["empty", "copied_question", "keyword_list", "instructions", "off_topic", "too_long"]
 
-ADEQUATE = 0.6
+ADEQUATE = 0.55
 PARTIAL = 0.25
 
 

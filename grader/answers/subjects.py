@@ -33,13 +33,20 @@ def subjects_of(
             continue
         if last and _linked(words, last, span):
             current |= {name}  # 'pre-training and fine-tuning', 预训练和微调
-        elif _begins(words, span, beginnings):
+        elif _begins(words, span, beginnings) and not _spoken_for(words, last, span):
             result += [current] * (span.first - len(result))
             current = frozenset({name})
         else:
             continue
         last = span
     return result + [current] * (len(words.words) - len(result))
+
+
+def _spoken_for(words: Words, last: Span | None, span: Span) -> bool:
+    """Whether the clause has named its subject before: 微调是在预训练模型的基础上 is about 微调."""
+    if last is None or words.words[last.first].clause != words.words[span.first].clause:
+        return False
+    return "and" not in [word.raw for word in words.words[last.last + 1 : span.first]]
 
 
 def _linked(words: Words, one: Span, other: Span) -> bool:

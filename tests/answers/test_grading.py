@@ -48,7 +48,7 @@ def test_points(tmp_path: Path, answer: str, expected: tuple[str, ...]) -> None:
         ("A kettle heats the water.", 0.6, "adequate"),  # all that is required
         ("A fridge cools the food.", 0.4, "partial"),
         ("A kettle burns gas to heat the water, and a fridge cools the food.", 0.4, "partial"),
-        ("A kettle heats the water. A fridge burns gas, and a kettle burns gas too.", 0.55, "partial"),
+        ("A kettle heats the water. A fridge burns gas, and a kettle burns gas too.", 0.5, "partial"),
         ("A kettle burns gas.", 0.0, "inadequate"),
     ],
 )
