@@ -50,7 +50,7 @@ def global_cases(draw):
     drawn = [draw(st.one_of(shapes(4, 2), st.just((9, 8)))) for _ in range(draw(sizes(1, 4)))]
     counts = [numel(shape) for shape in drawn]
     parts = draw(tensors(sum(counts), distinct=True)).split(counts)
-    scales = (0.125, *[1.0] * len(counts))
+    scales = (0.1237, *[1.0] * len(counts))  # no simple fraction: scaled magnitudes would equal others
     weights = [part.reshape(shape) * scale for part, shape, scale in zip(parts, drawn, scales, strict=False)]
     return weights, draw(sparsities(sum(counts)))
 
