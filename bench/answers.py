@@ -33,6 +33,10 @@ ACCEPTED = {"good", "brief", "full", "plain", "contrast", "paraphrase", "contras
 REFUSED = {"negated", "wrong", "stuffed", "copied", "verbiage", "injected", "empty", "off_topic", "mixed"}
 
 
+# For each kind and language: whether a point should be covered, and whether it is
+Judged = dict[tuple[str, str], list[tuple[bool, bool]]]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", nargs="*")
@@ -69,6 +73,7 @@ def main() -> None:
                 print(f"    {finding.where}: {finding.what}\n        {finding.text}")
         return
     rows: list[tuple[str, str, str, float, str]] = []
+    judged: Judged = defaultdict(list)
     times = []
     for test in _answers(options, compiled):
         if test["question"] not in compiled or (options.kinds and test["kind"] not in options.kinds):
@@ -79,10 +84,15 @@ def main() -> None:
         low, high = test.get("score") or ((ADEQUATE, 1) if test["kind"] in ACCEPTED else (0, ADEQUATE - 0.001))
         fine = low <= graded.score <= high
         fine = fine and all(p.status == test.get("points", {}).get(p.id, p.status) for p in graded.points)
+        judged[test["kind"], test["language"]] += [
+            (test["points"][point.id] == "covered", point.status == "covered")
+            for point in graded.points
+            if point.id in test.get("points", {})
+        ]
         rows.append((test["question"], test["language"], test["kind"], graded.score, "ok" if fine else "MISSED"))
         if not options.quiet and (options.questions or not fine):
             _show(test, graded, fine, (low, high))
-    _table(rows)
+    _table(rows, judged)
     if times:
         print(f"\none answer graded: median {statistics.median(times) * 1000:.1f} ms, most {max(times) * 1000:.1f} ms")
 
@@ -116,17 +126,26 @@ def _show(test: dict[str, Any], graded: Any, fine: bool, wanted: tuple[float, fl
         print(f"    WRONG        {each.misconception or 'reversed'}  | {each.quote}")
 
 
-def _table(rows: list[tuple[str, str, str, float, str]]) -> None:
+def _f1(points: list[tuple[bool, bool]]) -> str:
+    """Of 'covered', over the points whose status the author says."""
+    right = sum(wanted and found for wanted, found in points)
+    either = sum(wanted for wanted, _ in points) + sum(found for _, found in points)
+    return f"{2 * right / either:.2f} of {len(points)}" if either else "-"
+
+
+def _table(rows: list[tuple[str, str, str, float, str]], points: Judged) -> None:
     groups: dict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
     for _, language, kind, score, fine in rows:
         groups[kind, language].append((score, fine))
-    print(f"\n{'kind':12} {'lang':5} {'answers':>8} {'accepted':>9} {'as wanted':>10} {'mean score':>11}")
+    print(
+        f"\n{'kind':12} {'lang':5} {'answers':>8} {'accepted':>9} {'as wanted':>10} {'mean score':>11} {'point F1':>13}"
+    )
     for (kind, language), found in sorted(groups.items()):
         accepted = sum(score >= ADEQUATE for score, _ in found)
         fine = sum(each == "ok" for _, each in found)
-        print(
-            f"{kind:12} {language:5} {len(found):8} {accepted:9} {fine:10} {statistics.mean(s for s, _ in found):11.2f}"
-        )
+        mean = statistics.mean(score for score, _ in found)
+        shown = f"{kind:12} {language:5} {len(found):8} {accepted:9} {fine:10} {mean:11.2f}"
+        print(f"{shown} {_f1(points[kind, language]):>13}")
     for what, kinds, want in (("false rejects", ACCEPTED, False), ("false accepts", REFUSED, True)):
         judged = [score for _, _, kind, score, _ in rows if kind in kinds]
         if judged:
