@@ -156,7 +156,7 @@ def mended(words: Words, vocabulary: Collection[str]) -> Words:
             near = process.extractOne(
                 word.stem, [stem for stem in known if stem[0] == word.stem[0]], scorer=OSA.distance, score_cutoff=off
             )
-            if near and near[0][-2:] == word.stem[-2:]:  # 'generation' is no misspelt 'general'
+            if near and near[0][-1] == word.stem[-1]:  # 'generation' is no misspelt 'general'
                 word = replace(word, stem=near[0])
         found.append(word)
     return replace(words, words=found)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from grader.cli.workspace import Workspace
 from grader.content.catalogue import Catalogue
 from grader.content.exercise import Exercise
+from grader.daemon.protocol import Event
 from grader.journal import Journal
+
+if TYPE_CHECKING:
+    from threading import Thread
 
 State = Literal["passed", "started", "open"]
 
@@ -54,15 +58,30 @@ def next_open(exercises: Iterable[Exercise], standing: Progress) -> Exercise | N
 
 
 class LookAhead:
-    """Reads all exercises in the background: it takes as long as a few checks, and the daemon grades meanwhile."""
+    """Reads all exercises in the background, once a submission looks like passing: it takes as long as a few checks,
+    and the daemon grades meanwhile.
+    """
+
+    PASSED = 3  # checks after each other, from the first
 
     def __init__(self, catalogue: Catalogue) -> None:
-        import threading
-
         self._catalogue = catalogue
         self._found: list[Exercise] | None = None
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
+        self._thread: Thread | None = None
+        self._checks = 0
+        self._hopeful = True
+
+    def hear(self, event: Event) -> None:
+        """An event of the host."""
+        if event["event"] != "check" or self._thread:
+            return
+        self._checks += 1
+        self._hopeful = self._hopeful and event["result"]["outcome"] == "passed"
+        if self._hopeful and self._checks == self.PASSED:
+            from threading import Thread
+
+            self._thread = Thread(target=self._read, daemon=True)
+            self._thread.start()
 
     def _read(self) -> None:
         # what is wrong is raised again, and told, by whoever asks
@@ -71,7 +90,8 @@ class LookAhead:
 
     def exercises(self) -> list[Exercise]:
         """Every sound exercise."""
-        self._thread.join()
+        if self._thread:
+            self._thread.join()
         return self._catalogue.all()[0] if self._found is None else self._found
 
 

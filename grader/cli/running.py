@@ -84,7 +84,7 @@ def run_once(invocation: Invocation, target: Target | None, *, as_json: bool, da
         from grader.cli.progress import LookAhead
 
         ahead = LookAhead(invocation.catalogue) if target.own else None
-        verdict, kept = grade_and_show(invocation, target, daemon=daemon)
+        verdict, kept = grade_and_show(invocation, target, daemon=daemon, ahead=ahead)
         _next(invocation, target, verdict, kept=kept, ahead=ahead)
     return EXIT[verdict.outcome]
 
@@ -101,7 +101,9 @@ def grade(invocation: Invocation, target: Target, *, daemon: bool) -> Verdict:
     return verdict
 
 
-def grade_and_show(invocation: Invocation, target: Target, *, daemon: bool) -> tuple[Verdict, bool]:
+def grade_and_show(
+    invocation: Invocation, target: Target, *, daemon: bool, ahead: LookAhead | None = None
+) -> tuple[Verdict, bool]:
     """Grade, showing each check as it finishes, and then what the verdict says. Whether the attempt was kept, too."""
 
     source, request = request_for(invocation, target)
@@ -109,7 +111,13 @@ def grade_and_show(invocation: Invocation, target: Target, *, daemon: bool) -> t
     out.line(f"{out.styled(target.id, 'strong')} · {request.filename}")
     out.line()
     with Checks(out, invocation.err()) as checks:
-        verdict = client.run(request, daemon=daemon, listen=checks.listen)
+
+        def listen(event: Event) -> None:
+            checks.listen(event)
+            if ahead:
+                ahead.hear(event)
+
+        verdict = client.run(request, daemon=daemon, listen=listen)
         checks.show_rest(verdict.checks)
     render_verdict(out, verdict)
     return verdict, record(invocation, target, verdict, source)
