@@ -41,7 +41,7 @@ def markdown(proofs: Sequence[Proof]) -> str:
 
 def figures(page: str) -> dict[str, dict[str, str]]:
     """The cells of the page's table by exercise and heading."""
-    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    lines = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| ---")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0]: dict(zip(cells[0], row, strict=True)) for row in cells[1:]}
 

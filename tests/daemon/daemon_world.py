@@ -97,7 +97,11 @@ class World:
         return wait_for(lambda: next((p for p in children(daemon) if p != nursery["nursery"]), 0))
 
     def worker(self) -> int:
-        return wait_for(lambda: next(iter(children(self.nursery())), 0))
+        def look() -> int:
+            found = next(iter(children(self.nursery())), 0)
+            return found if found != self.nursery() else 0  # the nursery itself was only about to start
+
+        return wait_for(look)
 
     def stop(self) -> None:
         self.practice_daemon("stop")
