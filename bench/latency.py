@@ -50,7 +50,7 @@ sys.path.insert(0, {bench!r})
 from proxy import Bare
 from grader.content import Catalogue
 from grader.exam import modules
-from grader.exam.local import LocalCandidate
+from grader.exam.reference import Reference
 exercise = Catalogue([Path({root!r})]).get({name!r})
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def candidate():
 
 @pytest.fixture
 def reference():
-    return LocalCandidate(exercise, modules.load(exercise.reference_file, exercise.id))
+    return Reference(exercise)
 """
 
 

@@ -27,7 +27,7 @@ from grader.content import Catalogue, Exercise, builtin_root
 from grader.exam import modules
 from grader.exam.calls import Last, Log
 from grader.exam.link import Link, Submitted
-from grader.exam.local import LocalCandidate
+from grader.exam.reference import Reference
 from grader.exam.remote import RemoteCandidate
 from grader.exam.supply import Supply
 
@@ -48,7 +48,7 @@ class Bare:
 def run(exercise: Exercise, candidate: Any) -> float:
     """Seconds for all checks, called directly."""
     checks = modules.load(exercise.checks_file, exercise.id)
-    reference = LocalCandidate(exercise, modules.load(exercise.reference_file, exercise.id))
+    reference = Reference(exercise)
     began = time.perf_counter()
     for name in exercise.checks:
         check = getattr(checks, name)
@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
     torch.set_num_threads(1)
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # as the grader does: one processor for a pair
     exercise = Catalogue([builtin_root()]).get(options.exercise)
     source = exercise.reference_file.read_text(encoding="utf-8")
     hidden = [builtin_root() / "exercises", builtin_root() / "solutions"]

@@ -24,8 +24,12 @@ def start_supply() -> Supply:
     return Supply(forbidden=[builtin_root() / "exercises", builtin_root() / "solutions"])
 
 
-def answer(request: Event, supply: Any, tell: Any, exercise: Exercise | None = None) -> Event:
-    """The last event for a request: a verdict, or what is wrong. `exercise` is what `load_content` made of it."""
+def answer(
+    request: Event, supply: Any, tell: Any, exercise: Exercise | None = None, processor: int | None = None
+) -> Event:
+    """The last event for a request: a verdict, or what is wrong. `exercise` is what `load_content` made of it,
+    `processor` the one to work on.
+    """
     from grader.content import Catalogue
     from grader.exam.examine import examine
     from grader.exam.link import Submitted
@@ -38,6 +42,7 @@ def answer(request: Event, supply: Any, tell: Any, exercise: Exercise | None = N
             Submitted(request["source"], request["filename"]),
             supply,
             diagnosis=request["diagnosis"],
+            processor=processor,
             on_start=lambda name, title: tell({"event": "started", "id": name, "title": [title.en, title.zh]}),
             on_result=lambda result: tell({"event": "check", "result": pack(result)}),
         )

@@ -46,6 +46,7 @@ class _Client:
     sock: socket.socket
     buffer: bytearray = field(default_factory=bytearray)
     examiner: int = 0
+    processor: int | None = None  # where the examiner works
     waiting: Event | None = None
 
 
@@ -248,6 +249,7 @@ class Host:
                 from grader.exam.link import worker_limits
 
                 self.supply.order_ahead(*worker_limits(exercise))  # the nursery forks while this process does
+            client.processor = self.free_processor()
             parent = os.getpid()
             pid = os.fork()
             if pid == 0:
@@ -255,6 +257,12 @@ class Host:
             self.supply.leave_ahead()
             client.examiner = pid
             self.examiners[pid] = client
+
+    def free_processor(self) -> int | None:
+        """Where the next examiner is to work."""
+        from grader.exam.pairing import free_processor
+
+        return free_processor([one.processor for one in self.examiners.values() if one.processor is not None])
 
     def prepare_for(self, exercise: Exercise) -> None:
         """Rehearse what has been asked for, if not in an idle moment then before it is graded for the third time: a
@@ -290,7 +298,7 @@ class Host:
                     other.close()
             client.sock.setblocking(True)
             client.sock.settimeout(SEND_SECONDS)
-            last = answer(request, self.supply, lambda event: send_line(client.sock, event), exercise)
+            last = answer(request, self.supply, lambda event: send_line(client.sock, event), exercise, client.processor)
             send_line(client.sock, last)
             status = 0
         except OSError:

@@ -16,8 +16,8 @@ from grader.errors import PracticeError
 from grader.exam import modules
 from grader.exam.counterexample import counterexample, snippet
 from grader.exam.link import Link, LoadFailure, Submitted
-from grader.exam.local import LocalCandidate
 from grader.exam.outcome import judge
+from grader.exam.reference import Reference
 from grader.exam.remote import RemoteCandidate
 from grader.exam.session import ChecksModule, info_of
 from grader.exam.supply import Supply
@@ -36,7 +36,7 @@ class AuthorRun:
         self._filename = submission.name
         self._supply: Supply | None = None
         self._exercises: dict[Path, Exercise] = {}
-        self._candidates: dict[str, tuple[RemoteCandidate, LocalCandidate]] = {}
+        self._candidates: dict[str, tuple[RemoteCandidate, Reference]] = {}
         config.addinivalue_line("python_files", "checks.py")
 
     def pytest_pycollect_makemodule(self, module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
@@ -49,13 +49,13 @@ class AuthorRun:
         module.loaded = modules.load(module_path, exercise.id)
         return module
 
-    def _pair(self, path: Path) -> tuple[RemoteCandidate, LocalCandidate]:
+    def _pair(self, path: Path) -> tuple[RemoteCandidate, Reference]:
         exercise = self._exercises[path]
         if exercise.id not in self._candidates:
             if self._supply is None:
                 self._supply = Supply(forbidden=[builtin_root() / "exercises", builtin_root() / "solutions"])
             link = Link(self._supply, exercise, Submitted(self._source, self._filename))
-            reference = LocalCandidate(exercise, modules.load(exercise.reference_file, exercise.id))
+            reference = Reference(exercise)
             self._candidates[exercise.id] = (RemoteCandidate(link), reference)
         return self._candidates[exercise.id]
 
@@ -72,7 +72,7 @@ class AuthorRun:
         return candidate
 
     @pytest.fixture
-    def reference(self, request: pytest.FixtureRequest) -> LocalCandidate:
+    def reference(self, request: pytest.FixtureRequest) -> Reference:
         """The reference, in this process."""
         return self._pair(request.path)[1]
 

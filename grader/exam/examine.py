@@ -11,7 +11,7 @@ from grader.exam import modules
 from grader.exam.diagnosis import Mistakes, diagnose
 from grader.exam.failures import WorkerLost
 from grader.exam.link import Link, LoadFailure, Submitted
-from grader.exam.local import LocalCandidate
+from grader.exam.reference import Reference
 from grader.exam.remote import RemoteCandidate
 from grader.exam.session import CheckRun, OnResult, OnStart, info_of, run_checks
 from grader.exam.supply import Supply
@@ -28,19 +28,20 @@ def examine(
     only: Iterable[str] | None = None,
     diagnosis: bool = True,
     first_failure_only: bool = False,
+    processor: int | None = None,
     on_start: OnStart = lambda _id, _title: None,
     on_result: OnResult = lambda _result: None,
 ) -> Verdict:
     """Grade one submission.
 
     `only` names the checks to run; `first_failure_only` stops at the first that fails, and does not make its
-    counterexample small. Raises PracticeError when the exercise or the grader is at fault; a candidate's failures
-    are in the verdict.
+    counterexample small. This process and the worker share `processor`, if one is given (`pairing`). Raises
+    PracticeError when the exercise or the grader is at fault; a candidate's failures are in the verdict.
     """
     began = time.perf_counter()
-    link = Link(supply, exercise, submitted)
+    link = Link(supply, exercise, submitted, processor=processor)
     try:
-        reference = LocalCandidate(exercise, modules.load(exercise.reference_file, exercise.id))
+        reference = Reference(exercise)
         candidate = RemoteCandidate(link)
         try:
             link.start()

@@ -18,6 +18,7 @@ from torch import nn
 from grader.content import Exercise
 from grader.errors import GraderFault, Text, WireClosed, WireError, WireTimeout
 from grader.exam.failures import TooSlow, WorkerLost, raised
+from grader.exam.pairing import Pairing
 from grader.exam.replies import checked
 from grader.exam.supply import Supply, Worker
 from grader.wire import Decoder, Encoder, receive_message, send_message, tagged
@@ -59,10 +60,12 @@ class LoadFailure(Exception):
 
 class Link:
     """Requests to the worker of one submission. Numbers on the wire: positive ones are the worker's, negative ones
-    ours.
+    ours. This process and its workers share `processor`, if one is given.
     """
 
-    def __init__(self, supply: Supply, exercise: Exercise, submitted: Submitted) -> None:
+    def __init__(
+        self, supply: Supply, exercise: Exercise, submitted: Submitted, *, processor: int | None = None
+    ) -> None:
         self.supply = supply
         self.exercise = exercise
         self.submitted = submitted
@@ -74,6 +77,7 @@ class Link:
         self.load_failure: LoadFailure | None = None
         self.check_seconds = 0.0
         self.check_limit = self._check_limit()
+        self.pairing = Pairing(processor)
         self._sequence = 0
         self._forget()
 
@@ -95,6 +99,7 @@ class Link:
     def start(self) -> None:
         """Have a worker with the submission loaded. Raises LoadFailure when the submission does not load."""
         if self.worker is not None:
+            self.pairing.look()
             return
         if self.load_failure is not None:
             raise self.load_failure
@@ -117,6 +122,7 @@ class Link:
             self.load_failure = failure
             self._end()
             raise
+        self.pairing.hold(self.worker.process)
 
     def _load(self) -> None:
         from grader.exam.loading import describe_problems, load_request
@@ -147,6 +153,7 @@ class Link:
         if self.worker is not None:
             self.worker.kill()
             self.worker = None
+        self.pairing.release()
 
     # ------------------------------------------------------------- request
 
@@ -185,6 +192,7 @@ class Link:
         """The limit has passed. A worker that waits for a processor may go on for a while; one that computes, or
         sleeps, is killed.
         """
+        self.pairing.release()
         limit = self.call_seconds
         deadline = time.monotonic() + limit * (PATIENCE - 1)
         starved = True

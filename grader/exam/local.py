@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from grader.content import Exercise, Method
+from grader.content import Entry, Exercise, Method
 from grader.exam.bridge import join, substitute
 from grader.exam.calls import Last, Log, name_paths
 from grader.exam.returns import check_return
@@ -35,9 +35,12 @@ class LocalCandidate:
     def __getattr__(self, name: str) -> LocalEntry:
         if name not in self._entries:
             raise AttributeError(f"exercise.yaml declares no entry {name!r}")
-        entry = LocalEntry(self, name)
+        entry = self._entry(self._entries[name])
         self.__dict__[name] = entry
         return entry
+
+    def _entry(self, entry: Entry) -> LocalEntry:
+        return LocalEntry(self, entry.name)
 
     def seed(self, number: int) -> None:
         """Seed the global generators as the submission sees them."""
@@ -56,17 +59,7 @@ class LocalCandidate:
     ) -> Any:
         copies = _Copies()
         own_arguments, own_named = copies.copy(arguments, "args"), copies.copy(named, "kwargs")
-        self.last = Last()
-        outside = torch.get_rng_state()
-        torch.set_rng_state(self._rng)
-        try:
-            with making(self._switches):
-                result = function(*own_arguments, **own_named)
-        finally:
-            state = torch.get_rng_state()
-            self.last.used_global_rng = not torch.equal(state, self._rng)
-            self._rng = state
-            torch.set_rng_state(outside)
+        result = self._apart(function, own_arguments, own_named)
         self.last.changed_inputs = name_paths(copies.changed(), positional_names(signature) if signature else [])
         result = self._joined(result, copies, module)
         if returns == "tensor, opaque" and isinstance(result, tuple) and len(result) == 2:
@@ -75,6 +68,20 @@ class LocalCandidate:
         if isinstance(result, nn.Module):
             return LocalModule(self, result)
         return result
+
+    def _apart(self, function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """Call it with this candidate's global random state and mistakes."""
+        self.last = Last()
+        outside = torch.get_rng_state()
+        torch.set_rng_state(self._rng)
+        try:
+            with making(self._switches):
+                return function(*arguments, **named)
+        finally:
+            state = torch.get_rng_state()
+            self.last.used_global_rng = not torch.equal(state, self._rng)
+            self._rng = state
+            torch.set_rng_state(outside)
 
     def _joined(self, result: Any, copies: _Copies, module: nn.Module | None) -> Any:
         outputs = [

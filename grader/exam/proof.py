@@ -30,6 +30,7 @@ from grader.exam.link import Link, Submitted
 from grader.exam.local import LocalCandidate
 from grader.exam.mutation import Mutant
 from grader.exam.parallel import spread
+from grader.exam.reference import Reference
 from grader.exam.remote import RemoteCandidate
 from grader.exam.supply import Supply
 from grader.exam.warmth import rehearse
@@ -240,7 +241,7 @@ def _prove_seeds(exercise: Exercise, checks: Any, runs: Sequence[tuple[Path, int
     """Right answers pass whatever is drawn: by Hypothesis, by the checks, and by the answers. In this process: what
     a worker adds has nothing to do with chance.
     """
-    reference = LocalCandidate(exercise, modules.load(exercise.reference_file, exercise.id))
+    reference = Reference(exercise)
     for path, seed in runs:
         candidate = LocalCandidate(exercise, modules.load(path, exercise.id))
         proof.runs += 1
@@ -311,7 +312,7 @@ def _prove_pairs(exercise: Exercise, part: _Part, checks: Any, table: Table | No
     """Each pair must fail, and be told as itself or as what behaves exactly so. In this process: hundreds of
     workers would prove no more.
     """
-    reference = LocalCandidate(exercise, modules.load(exercise.reference_file, exercise.id))
+    reference = Reference(exercise)
     mistakes = _mistakes_of(exercise)
     for names in part.names:
         proof.pairs += 1
@@ -329,12 +330,12 @@ def _prove_pairs(exercise: Exercise, part: _Part, checks: Any, table: Table | No
             proof.pairs_diagnosed += 1
 
 
-def _fails(check: Any, candidate: LocalCandidate, reference: LocalCandidate) -> bool:
+def _fails(check: Any, candidate: LocalCandidate, reference: Reference) -> bool:
     """Whether the check fails; a mistake may raise anything in this process."""
     return _error(check, candidate, reference, None) is not None
 
 
-def _error(check: Any, candidate: LocalCandidate, reference: LocalCandidate, seed: int | None) -> Exception | None:
+def _error(check: Any, candidate: LocalCandidate, reference: Reference, seed: int | None) -> Exception | None:
     """What this check ends with; `seed` other than None draws everything anew."""
     if check is None:
         return None

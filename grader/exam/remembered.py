@@ -76,7 +76,7 @@ class Memory:
         try:
             if random.getstate() != _SEEDED or not torch.equal(torch.get_rng_state(), self._outside):
                 raise Unrepeatable
-            copy = _Copy()
+            copy = Copy()
             kept = copy.of(arguments)
             self._bytes += copy.bytes
             if self._bytes > MOST_BYTES:
@@ -95,14 +95,14 @@ class Memory:
                 random.setstate(_SEEDED)
                 if numpy is not None:
                     numpy.seed(0)
-                example(_Copy(known=True).of(kept))
+                example(Copy(known=True).of(kept))
         finally:
             random.setstate(before)
             if numpy is not None:
                 numpy.set_state(numpy_before)
 
 
-class _Copy:
+class Copy:
     """One value copied, with tensors that share memory, and objects that occur twice, as they were. A `known` value is
     a copy itself, whose tensors have been looked at.
     """

@@ -29,6 +29,7 @@ from grader.exam.failures import CandidateRaised, CheckFailure
 from grader.exam.link import Link
 from grader.exam.local import LocalCandidate
 from grader.exam.outcome import judge
+from grader.exam.reference import Reference
 from grader.verdict import CheckResult
 
 OnResult = Callable[[CheckResult], None]
@@ -57,7 +58,7 @@ class CheckRun:
         self,
         exercise: Exercise,
         candidate: Any,
-        reference: LocalCandidate,
+        reference: Reference,
         *,
         link: Link | None = None,
         only: Iterable[str] | None = None,
@@ -143,7 +144,9 @@ class CheckRun:
         """
         function: Any = getattr(item, "obj", None)
         names = getattr(item, "fixturenames", ())
-        arguments = {name: self.reference for name in ("candidate", "reference") if name in names}
+        stand_in = LocalCandidate(self.exercise, modules.load(self.exercise.reference_file, self.exercise.id))
+        fixtures = {"candidate": stand_in, "reference": self.reference}
+        arguments = {name: fixture for name, fixture in fixtures.items() if name in names}
         try:
             function(**arguments)
         except BaseException:  # noqa: BLE001 - any failure at all means that the check is at fault

@@ -13,6 +13,7 @@ import torch
 from grader.content import Exercise, version
 from grader.exam import modules
 from grader.exam.local import LocalCandidate
+from grader.exam.reference import Reference
 
 
 def warm_up() -> None:
@@ -44,16 +45,20 @@ def rehearse(exercise: Exercise) -> None:
         return
     _rehearsed.add(key)
     checks = modules.load(exercise.checks_file, exercise.id)
-    module = modules.load(exercise.reference_file, exercise.id)
+    module, reference = modules.load(exercise.reference_file, exercise.id), Reference(exercise)
     state = torch.get_rng_state()
     for name in exercise.checks:
         check = getattr(checks, name, None)
         if check is not None:
-            candidates = {"candidate": LocalCandidate(exercise, module), "reference": LocalCandidate(exercise, module)}
+            candidates = {"candidate": LocalCandidate(exercise, module), "reference": reference}
             wanted = inspect.signature(check).parameters
             memory = getattr(check, "memory", None)
             learning = memory.learning() if memory is not None else contextlib.nullcontext()
-            with contextlib.suppress(Exception), learning:  # what is wrong with a check is told when it is graded by
+            with (
+                contextlib.suppress(Exception),
+                learning,
+                reference.learning(),
+            ):  # what is wrong with a check is told when it is graded by
                 check(**{key: value for key, value in candidates.items() if key in wanted})
     torch.set_rng_state(state)
 

@@ -13,6 +13,7 @@ from grader.errors import WireError
 from grader.wire import generators, tensors
 from grader.wire.frames import MAX_BODY, padded
 from grader.wire.values import (
+    AS_IS,
     HOSTILE,
     MAX_DEPTH,
     MAX_GENERATORS,
@@ -27,7 +28,7 @@ from grader.wire.values import (
 
 Unspecial: TypeAlias = "Mapping[str, Callable[[Decoder, Tree], object]]"
 
-_AS_IS = frozenset({type(None), bool, float, str})
+_AS_IS = AS_IS | {str}
 _WORD = 1 << 63
 _MAX_COLLISIONS = 32
 _DTYPES = {str(value).removeprefix("torch."): value for value in vars(torch).values() if isinstance(value, torch.dtype)}

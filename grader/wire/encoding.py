@@ -18,6 +18,7 @@ from grader.errors import WireError
 from grader.wire import generators, tensors
 from grader.wire.frames import Buffer
 from grader.wire.values import (
+    AS_IS,
     HOSTILE,
     MAX_DEPTH,
     MAX_GENERATORS,
@@ -35,7 +36,6 @@ from grader.wire.values import (
 Special: TypeAlias = "Callable[[Encoder, object], Tree | None]"
 
 _LONG_TEXT = 4096  # characters beyond which a text goes into a buffer: escaping it in JSON would cost more
-_AS_IS = frozenset({type(None), bool, float})
 _WORD = 1 << 63
 
 
@@ -100,7 +100,7 @@ class Encoder:
 
     def _encode(self, value: Any, path: Path, depth: int) -> Tree:
         kind = type(value)
-        if kind in _AS_IS:
+        if kind in AS_IS:
             return value
         if kind is Tensor:
             return self._tensor(value, path, depth)
@@ -195,7 +195,7 @@ class Encoder:
         self._enter(count, depth)
         return [
             item
-            if (kind := type(item)) in _AS_IS or (kind is int and -_WORD < item < _WORD)  # token ids, mostly
+            if (kind := type(item)) in AS_IS or (kind is int and -_WORD < item < _WORD)  # token ids, mostly
             else self._encode(item, (path, index), depth + 1)
             for index, item in enumerate(items)
         ]

@@ -10,7 +10,7 @@ from grader.errors import WireError
 from grader.wire.decoding import Decoder, Unspecial
 from grader.wire.encoding import Encoder
 from grader.wire.frames import Channel
-from grader.wire.values import HOSTILE, reason
+from grader.wire.values import AS_IS, HOSTILE, reason
 
 _MAX_NAMES = 64
 
@@ -27,7 +27,7 @@ def send_message(
     With an `encoder` that has encoded some of the values beforehand, those stand in the message as `Encoded` trees.
     """
     encoder = encoder or Encoder()
-    trees = {name: encoder.encode(value, name) for name, value in message.items()}
+    trees = {name: value if type(value) in AS_IS else encoder.encode(value, name) for name, value in message.items()}
     try:
         header = _to_json([trees, encoder.table]).encode("ascii")
     except HOSTILE as error:
@@ -48,4 +48,5 @@ def receive_message(
         raise WireError("a frame's header has the wrong form")
     trees, table = parsed
     decoder = Decoder(body, table, special)
-    return {name: decoder.decode(tree, name) for name, tree in trees.items()}, decoder
+    values = {name: tree if type(tree) in AS_IS else decoder.decode(tree, name) for name, tree in trees.items()}
+    return values, decoder

@@ -22,6 +22,9 @@ MAX_TENSORS = 10_000
 MAX_GENERATORS = 1000
 MAX_INT_BITS = 4096
 
+# What JSON carries as it is.
+AS_IS = frozenset({type(None), bool, float})
+
 # What hostile values and trees raise in Python, json and torch, short of the checks made here.
 HOSTILE = (
     TypeError,

@@ -141,14 +141,13 @@ class Server:
         target = self.target(request)
         arguments, named = request["args"], request["kwargs"]
         inputs = decoder.tensors
-        before = [tensor.detach().clone() for tensor in inputs]
+        before = [_bits(tensor) for tensor in inputs]
         shape = _containers((arguments, named)) if request.get("containers") else None
         with torch.set_grad_enabled(request["grad"]):
             result = target(*arguments, **named)
         reply: Reply = {}
-        changed = [
-            path for tensor, old, path in zip(inputs, before, decoder.paths, strict=True) if _differs(tensor, old)
-        ]
+        differing = [index for index, tensor in enumerate(inputs) if _bits(tensor) != before[index]]
+        changed = [decoder.paths[index] for index in differing] if differing else []
         if shape is not None and _containers((arguments, named)) != shape:
             changed.append("")
         if changed:
@@ -265,18 +264,10 @@ class Server:
         self.objects.free(freed.get("objects", []))
 
 
-_memcmp = ctypes.CDLL(None).memcmp
-_memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
-
-
-def _differs(tensor: torch.Tensor, before: torch.Tensor) -> bool:
-    """Whether the bytes changed, by whatever way: `.data` and numpy views do not count versions."""
-    if tensor.shape != before.shape or tensor.dtype != before.dtype:
-        return True
-    if tensor.is_contiguous():
-        return bool(_memcmp(tensor.data_ptr(), before.data_ptr(), tensor.nbytes))
-    now = tensor.detach().contiguous()
-    return bool(_memcmp(now.data_ptr(), before.contiguous().data_ptr(), now.nbytes))
+def _bits(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """What changes when a tensor is written to, by whatever way: `.data` and numpy views do not count versions."""
+    whole = tensor if tensor.is_contiguous() else tensor.detach().contiguous()
+    return tensor.dtype, tensor.shape, ctypes.string_at(whole.data_ptr(), whole.nbytes)
 
 
 def _containers(value: Any) -> Any:

@@ -21,7 +21,7 @@ from grader.exam.examine import examine
 from grader.exam.failures import CheckFailure
 from grader.exam.link import Submitted
 from grader.exam.modules import load
-from grader.exam.remembered import Unrepeatable, _Copy
+from grader.exam.remembered import Copy, Unrepeatable
 from grader.exam.supply import Supply
 from grader.exam.warmth import rehearse
 from grader.verdict import Verdict
@@ -185,7 +185,7 @@ def test_copies_are_true() -> None:
         "generator": generator,
         ("a", 1): (None, 2.5, "text", torch.float64, slice(1, 2), {1, 2}),
     }
-    made = _Copy().of(value)
+    made = Copy().of(value)
     assert made.keys() == value.keys()
     assert made[("a", 1)] == value[("a", 1)]
     for name in ("base", "view", "turned", "expanded", "leaf", "empty", "told", "whole"):
@@ -205,4 +205,4 @@ def test_copies_are_true() -> None:
 @pytest.mark.parametrize("value", [torch.ones(2, requires_grad=True) * 2, torch.nn.Linear(1, 1), object(), [object()]])
 def test_what_has_a_history_or_is_unknown_is_not_copied(value: Any) -> None:
     with pytest.raises(Unrepeatable):
-        _Copy().of(value)
+        Copy().of(value)
