@@ -114,6 +114,8 @@ def grade_and_show(
 
         def listen(event: Event) -> None:
             checks.listen(event)
+            if event["event"] == "started":
+                import hashlib  # noqa: F401 - the journal wants it, after the verdict: now there is time
             if ahead:
                 ahead.hear(event)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import socket
 import stat
@@ -18,6 +17,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from grader.daemon.protocol import fingerprint
 
 BACKLOG = 64
 
@@ -40,7 +41,7 @@ def runtime_directory() -> Path:
 
 def socket_path() -> Path:
     """The socket of this installation's daemon."""
-    installation = hashlib.sha256(f"{sys.prefix}:{Path(__file__).resolve()}".encode()).hexdigest()[:12]
+    installation = fingerprint(f"{sys.prefix}:{Path(__file__).resolve()}")
     return runtime_directory() / f"{installation}.sock"
 
 

@@ -69,6 +69,15 @@ def test_verdicts_are_those_of_an_exercise_that_was_not_rehearsed(tmp_path: Path
     assert before["right"].passed
 
 
+def test_the_same_files_in_another_place_are_rehearsed_too(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        exercise = double_exercise(tmp_path / name)
+        rehearse(exercise)
+        checks = load(exercise.checks_file, exercise.id)
+        assert any(check.memory.known for check in vars(checks).values() if hasattr(check, "memory"))
+
+
 def test_a_submission_that_fails_only_once_does_not_pass(tmp_path: Path, supply: Supply) -> None:
     exercise = double_exercise(tmp_path)
     rehearse(exercise)
