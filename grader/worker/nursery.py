@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -46,6 +47,7 @@ from grader.worker import bans
 from grader.worker.serve import Server
 
 REQUEST_LIMIT = 64 * 1024
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # options of mallopt(3)
 
 
 @dataclass(slots=True)
@@ -225,6 +227,7 @@ def main() -> None:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     warm_up()
+    _give_memory_back()
     bans.prepare()
     requests = socket.socket(fileno=options.fd)
     namespaces = (False, "not asked for") if options.unconfined else enter_namespaces()
@@ -234,6 +237,15 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     Nursery(requests, prepared, namespaces).run()
+
+
+def _give_memory_back() -> None:
+    """Have the C library return what was freed. Left to itself it learns from the first large tensor to keep tens of
+    megabytes, in every worker.
+    """
+    with contextlib.suppress(AttributeError):  # a C library that has no such setting
+        for option, limit in ((M_TRIM_THRESHOLD, 4 << 20), (M_MMAP_THRESHOLD, 1 << 20)):
+            ctypes.CDLL(None).mallopt(option, limit)
 
 
 def _leave_child_in_namespace() -> None:
