@@ -5,6 +5,7 @@ values.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from grader.errors import Text
 from grader.exam.failures import CandidateRaised, CheckFailure, describe_tensor
 from grader.exam.returns import describe_value
 
+SHORT_NAME = 3  # an argument's name with fewer characters is found in too many words
 # Several times the error of the references' own arithmetic in that dtype, measured against float64.
 TOLERANCES = {
     torch.float32: (1e-4, 1e-5),
@@ -152,8 +154,9 @@ def assert_equal(actual: Any, expected: Any, what: Text | None = None) -> None:
 
 
 @contextmanager
-def raises_value_error(argument: str) -> Iterator[None]:
-    """The block must raise ValueError with a message that names the argument."""
+def raises_value_error(*arguments: str) -> Iterator[None]:
+    """The block must raise ValueError with a message that names the argument, or one of several."""
+    argument = "` / `".join(arguments)
     try:
         yield
     except CandidateRaised as error:
@@ -165,9 +168,9 @@ def raises_value_error(argument: str) -> Iterator[None]:
                     f"`{argument}` 不合法时应抛出 ValueError，实际抛出了 {kind}：{error.said[:200]}",
                 )
             ) from None
-        _must_name(argument, error.said)
+        _must_name(arguments, error.said)
     except ValueError as error:  # a local candidate
-        _must_name(argument, str(error))
+        _must_name(arguments, str(error))
     else:
         raise CheckFailure(
             Text(
@@ -177,14 +180,19 @@ def raises_value_error(argument: str) -> Iterator[None]:
         )
 
 
-def _must_name(argument: str, said: str) -> None:
-    if argument.lower() not in said.lower():
-        raise CheckFailure(
-            Text(
-                f"The ValueError must name the argument `{argument}`; its message is: {said[:200]!r}",
-                f"ValueError 的信息里应写出参数名 `{argument}`，现在的信息是：{said[:200]!r}",
-            )
+def _must_name(arguments: Sequence[str], said: str) -> None:
+    # "a bad probability" does not name p; "the sparsities" may name sparsity, whatever the grammar
+    for argument in arguments:
+        end = r"(?!\w)" if len(argument) < SHORT_NAME else ""
+        if re.search(rf"(?<!\w){re.escape(argument)}{end}", said, re.IGNORECASE | re.ASCII):
+            return
+    named = "` / `".join(arguments)
+    raise CheckFailure(
+        Text(
+            f"The ValueError must name the argument `{named}`; its message is: {said[:200]!r}",
+            f"ValueError 的信息里应写出参数名 `{named}`，现在的信息是：{said[:200]!r}",
         )
+    )
 
 
 def gradients(

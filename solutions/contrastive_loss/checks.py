@@ -167,7 +167,7 @@ def test_bad_shapes(candidate):
     bad = [((3, 4), (2, 4)), ((2, 4), (3, 4)), ((1, 4), (3, 4)), ((3, 4), (1, 4)), ((3, 4), (3, 5)), ((3, 1), (3, 4))]
     same_size = [((2, 6), (3, 4)), ((3, 2), (2, 3))]
     for text, image in (*bad, *same_size, ((0, 4), (0, 4))):
-        with raises_value_error("_emb"):
+        with raises_value_error("text_emb", "image_emb"):
             candidate.clip_loss(torch.ones(text), torch.ones(image), one)
     assert_shape(candidate.clip_loss(torch.ones(1, 1), torch.ones(1, 1), one), ())
 
