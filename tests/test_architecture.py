@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "daemon": {"exam", "content", "confine", *BOTTOM},
     "answers": {"content", *BOTTOM},
     "interview": {"answers", "journal", "content", *BOTTOM},
-    "course": {"daemon", "journal", "answers", "exam", "content", *BOTTOM},
+    "course": {"daemon", "journal", "answers", "exam", "content", "confine", *BOTTOM},
     "cli": {"course", "interview", "answers", "daemon", "journal", "exam", "content", "confine", *BOTTOM},
     "": {"daemon", *BOTTOM},  # grader/__init__.py: the library's own face
 }
