@@ -31,6 +31,7 @@ _COMMANDS: dict[str, dict[str, str]] = {
         "journal": "candidate.journal",
     },
     "Author": {"new": "author.new", "prove": "author.prove"},
+    "Instructor": {"course": "course.course"},
     "Machine": {"doctor": "machine.doctor", "daemon": "machine.daemon"},
 }
 _PLACES = {name: place for commands in _COMMANDS.values() for name, place in commands.items()}
