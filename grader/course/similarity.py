@@ -1,0 +1,178 @@
+"""Submissions that are nearly the same, by winnowing (Schleimer, Wilkerson and Aiken, SIGMOD 2003, as in MOSS).
+
+A text becomes words (`tokens`: names, comments and layout do not count), each run of K words a number, and of each W
+neighbouring numbers the smallest is kept: two texts that share K + W - 1 words in a row share a fingerprint, wherever
+it stands. What the stub gives is no evidence, and neither is what many have in common: of a short exercise most
+right answers share most of their runs. So candidates are found by their rare fingerprints, through an index, and never
+by looking at all pairs; texts that are the same word by word are one text with several authors, however many.
+
+It finds what to look at, and proves nothing: the page puts the two side by side.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from grader.course import tokens
+from grader.course.result import PartKind
+
+Words = list[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How a kind of text is compared: run length K, window W, and the least number of its own fingerprints that says
+    anything.
+    """
+
+    words: Callable[[str], Words]
+    run: int
+    window: int
+    least: int
+
+
+MEASURES: dict[PartKind, Measure] = {
+    "exercise": Measure(tokens.code, run=8, window=5, least=8),
+    "question": Measure(tokens.prose, run=4, window=3, least=8),
+}
+ALIKE = (
+    0.5  # the share of fingerprints of the smaller text that the other must have; independent answers share under 0.3
+)
+MOST_TIMES_LARGER = 2.0  # beyond it, the one is not the other with a few changes
+RARE_IN = 8  # texts, or an eighth of them: a fingerprint in more is common knowledge
+RARE_AT_MOST = 40  # texts: bounds the work for a cohort of any size
+LEAST_RARE = 2  # shared rare fingerprints
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    student: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Students whose submissions hang together by likeness, the first two of them with what they handed in.
+
+    `likeness` is that of those two, from 0 to 1; it is 1 where they differ in names and comments only.
+    """
+
+    students: tuple[str, ...]
+    likeness: float
+    left: Submitted
+    right: Submitted
+
+
+@dataclass(slots=True)
+class _Text:
+    """One text, word by word, and everybody who handed it in; sources are kept packed."""
+
+    prints: frozenset[int]
+    authors: list[str] = field(default_factory=list)
+    sources: list[bytes] = field(default_factory=list)  # of the first two authors
+
+    def submitted(self, index: int) -> Submitted:
+        return Submitted(self.authors[index], zlib.decompress(self.sources[index]).decode())
+
+
+class Similarity:
+    """The submissions for one part, added one by one."""
+
+    def __init__(self, kind: PartKind, given: Iterable[str] = ()) -> None:
+        """`given`: texts that everybody has, as the stub."""
+        self._measure = MEASURES[kind]
+        self._given = {number for text in given for number in _runs(self._measure.words(text), self._measure.run)}
+        self._texts: dict[int, _Text] = {}
+
+    def add(self, student: str, source: str) -> None:
+        """One submission. A text that is too short to say anything is left out."""
+        words = self._measure.words(source)
+        prints = frozenset(_winnowed(_runs(words, self._measure.run), self._measure.window)) - self._given
+        if len(prints) < self._measure.least:
+            return
+        text = self._texts.setdefault(hash(tuple(word for word, _ in words)), _Text(prints))
+        text.authors.append(student)
+        if len(text.sources) < 2:
+            text.sources.append(zlib.compress(source.encode(errors="replace")))
+
+    def found(self) -> list[Alike]:
+        """Everything that hangs together, the largest and most alike first."""
+        texts = list(self._texts.values())
+        near = _near(texts)
+        groups = _together(len(texts), near)
+        found = [_alike(texts, group, near) for group in groups]
+        return sorted(
+            (one for one in found if one is not None), key=lambda one: (-one.likeness, -len(one.students), one.students)
+        )
+
+
+def _runs(words: Words, length: int) -> list[int]:
+    """A number for each run of `length` words. The same in every process, unlike `hash`."""
+    numbers = [zlib.crc32(word.encode(errors="replace")) for word, _ in words]
+    return [hash(tuple(numbers[start : start + length])) for start in range(len(numbers) - length + 1)]
+
+
+def _winnowed(numbers: Sequence[int], window: int) -> set[int]:
+    """The smallest of each window."""
+    if len(numbers) <= window:
+        return {min(numbers)} if numbers else set()
+    return {min(numbers[start : start + window]) for start in range(len(numbers) - window + 1)}
+
+
+def _near(texts: Sequence[_Text]) -> dict[tuple[int, int], float]:
+    """Every pair of texts that are alike, with their likeness."""
+    holders: dict[int, list[int]] = defaultdict(list)
+    for index, text in enumerate(texts):
+        for number in text.prints:
+            holders[number].append(index)
+    rare = min(max(RARE_IN, len(texts) // 8), RARE_AT_MOST)
+    shared: Counter[tuple[int, int]] = Counter()
+    for indices in holders.values():
+        if 2 <= len(indices) <= rare:
+            shared.update(combinations(indices, 2))
+    found = {}
+    for pair, count in shared.items():
+        small, large = sorted((texts[index].prints for index in pair), key=len)
+        likeness = len(small & large) / len(small)
+        if count >= LEAST_RARE and likeness >= ALIKE and len(large) <= MOST_TIMES_LARGER * len(small):
+            # texts that are the same word by word are one: two never are
+            found[pair] = min(likeness, 0.99)
+    return found
+
+
+def _together(count: int, near: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """The connected parts of a graph."""
+    home = list(range(count))
+
+    def root(index: int) -> int:
+        while home[index] != index:
+            home[index] = home[home[index]]
+            index = home[index]
+        return index
+
+    for left, right in near:
+        home[root(left)] = root(right)
+    parts: dict[int, list[int]] = defaultdict(list)
+    for index in range(count):
+        parts[root(index)].append(index)
+    return list(parts.values())
+
+
+def _alike(texts: Sequence[_Text], group: Sequence[int], near: dict[tuple[int, int], float]) -> Alike | None:
+    """What to show of one part of the graph; None where there is one author."""
+    students = tuple(sorted(author for index in group for author in texts[index].authors))
+    if len(students) < 2:
+        return None
+    same = [index for index in group if len(texts[index].authors) > 1]
+    if same:
+        most = max(same, key=lambda index: len(texts[index].authors))
+        return Alike(students, 1.0, texts[most].submitted(0), texts[most].submitted(1))
+    members = set(group)
+    (left, right), likeness = max(
+        ((pair, likeness) for pair, likeness in near.items() if pair[0] in members), key=lambda item: item[1]
+    )
+    return Alike(students, likeness, texts[left].submitted(0), texts[right].submitted(0))
