@@ -7,7 +7,6 @@ the fault, so that one part never stops a cohort and never costs a student marks
 
 from __future__ import annotations
 
-import ast
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from grader.content.bank import QUESTIONS, RUBRICS, Bank
 from grader.content.catalogue import Catalogue
 from grader.content.folders import version
 from grader.course.course import QUESTION_POINTS, Assignment
+from grader.course.points import check_points
 from grader.course.result import Note, Outcome, PartKind, Result
 from grader.daemon import client
 from grader.errors import GraderFault, PracticeError, Text, UsageError
@@ -28,7 +28,6 @@ from grader.verdict import Verdict, pack
 
 if TYPE_CHECKING:
     from grader.answers.compiled import Compiled
-    from grader.content import Exercise
     from grader.content.question import Question
     from grader.course.course import Course
     from grader.course.handed import Handed
@@ -205,24 +204,7 @@ def _exercise_standard(id: str, course: Course) -> Standard:
 @lru_cache(maxsize=64)
 def _read_exercise(id: str, roots: tuple[Path, ...], stamp: str) -> Standard:  # noqa: ARG001 - a new stamp reads anew
     exercise = Catalogue(roots).get(id)
-    return Standard("exercise", version(exercise), sum(points_of(exercise).values()))
-
-
-def points_of(exercise: Exercise) -> dict[str, float]:
-    """The points of each check, in teaching order, read from checks.py without running it: `@check(points=2, ..)`."""
-    tree = ast.parse(exercise.checks_file.read_bytes(), str(exercise.checks_file))
-    found = {node.name: _points(node) for node in tree.body if isinstance(node, ast.FunctionDef)}
-    return {id: found.get(id, 1.0) for id in exercise.checks}
-
-
-def _points(function: ast.FunctionDef) -> float:
-    for decorator in function.decorator_list:
-        if not isinstance(decorator, ast.Call):
-            continue
-        for keyword in decorator.keywords:
-            if keyword.arg == "points" and isinstance(keyword.value, ast.Constant):
-                return float(str(keyword.value.value))
-    return 1.0
+    return Standard("exercise", version(exercise), sum(check_points(exercise).values()))
 
 
 @lru_cache(maxsize=8)

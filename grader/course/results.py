@@ -113,9 +113,9 @@ class Results:
     @classmethod
     def of(cls, course: Course) -> Results:
         """The results of a course, made where there are none yet."""
-        address = os.environ.get(ADDRESS, "").strip() or getattr(course, "results", None)
+        address = os.environ.get(ADDRESS, "").strip() or course.results
         if address:
-            return cls(_understood(str(address)))
+            return cls(_understood(address))
         return cls(sa.URL.create("sqlite", database=str(course.folder / FILE)))
 
     def close(self) -> None:

@@ -1,0 +1,290 @@
+"""A cohort: every student's submission of one assignment graded, each result committed as it comes.
+
+One student's submission is one piece of work (`Work` -> `Done`), done by whatever carries it out: this process, or
+workers of `grader.course.cluster`. This process alone writes the databases. It keeps a bounded number of pieces under
+way and forgets each as it comes back, so its memory does not grow with the cohort.
+
+What is stale is decided where the work is done: a notebook is graded again when what was handed in or the content
+has changed, when its last result was our fault, or when its autograded notebook is missing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from grader.content.place import shown
+from grader.course.autograded import autograded_file, write_autograded
+from grader.course.course import QUESTIONS, Assignment, Course
+from grader.course.gradebook import Booking, Gradebook
+from grader.course.grading import Standard, grade_part, standard_of
+from grader.course.handed import Handed, handed_in
+from grader.course.result import Result
+from grader.course.results import Results, Standing
+from grader.errors import PracticeError, Text, UsageError
+
+LOCK = ".grading.lock"
+BATCH = 20  # submissions that the gradebook takes in one transaction
+MOST_TOLD = 10
+
+
+@dataclass(frozen=True)
+class Order:
+    """What all pieces of work of one run have in common. It travels to every worker."""
+
+    run: str  # drawn anew for each run: what a worker keeps is of one run
+    folder: Path
+    roots: tuple[Path, ...]
+    assignment: str
+    standards: dict[str, Standard]
+    require_strict: bool = True
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One student's submission, and what is known of it from before."""
+
+    student: str
+    folder: Path
+    known: dict[str, Standing]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One student's submission, graded: the new results, and the outcomes of those that still stand."""
+
+    student: str
+    results: tuple[Result, ...] = ()
+    standing: tuple[str, ...] = ()
+    stop: Text | None = None  # nothing can be graded any more, and why: a full disk
+
+
+class Workforce(Protocol):
+    """Whatever carries work out, in any order. UsageError where it cannot."""
+
+    def carry_out(self, order: Order, works: Iterator[Work]) -> Iterator[Done]:
+        """Takes from `works` only what it can work on soon."""
+
+
+class Here:
+    """Work done in this process, one piece after another."""
+
+    def carry_out(self, order: Order, works: Iterator[Work]) -> Iterator[Done]:
+        for work in works:
+            yield grade_student(order, work)
+
+
+@dataclass
+class Tally:
+    """How a run went, for its end."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)  # of parts, the ones that still stand among them
+    students: int = 0
+    graded: int = 0
+    standing: int = 0
+    notes: Counter[str] = field(default_factory=Counter)
+    broken: list[Result] = field(default_factory=list)  # the first few
+    told: list[Text] = field(default_factory=list)  # what the gradebook, or a folder's name, did not allow
+
+    def count(self, done: Done) -> None:
+        self.students += 1
+        self.graded += len(done.results)
+        self.standing += len(done.standing)
+        self.outcomes.update(done.standing)
+        for result in done.results:
+            self.outcomes[result.outcome] += 1
+            self.notes.update({note.kind for note in result.notes})
+            if result.outcome == "broken" and len(self.broken) < MOST_TOLD:
+                self.broken.append(result)
+
+
+# ---------------------------------------------------------------------- one student
+
+
+def grade_student(order: Order, work: Work) -> Done:
+    """Grade what is stale of one student's submission, and write the notebooks that feedback is made from.
+
+    Never raises for what a student did, nor for a fault of ours in grading: those are results.
+    """
+    try:
+        course, assignment = _opened(order.run, order.folder, order.roots, order.assignment)
+        results: list[Result] = []
+        standing: list[str] = []
+        for notebook, parts in _by_notebook(handed_in(work.folder, course, assignment)):
+            file = autograded_file(course, assignment.name, work.student, notebook)
+            if not order.force and file.exists() and all(_stands(part, order, work) for part in parts):
+                standing += (work.known[part.part].outcome for part in parts)
+                continue
+            new = [
+                grade_part(part, work.student, assignment, course, require_strict=order.require_strict)
+                for part in parts
+            ]
+            write_autograded(course, assignment.name, work.student, notebook, new)
+            results += new
+    except PracticeError as error:
+        return Done(work.student, stop=Text(error.say("en"), error.say("zh")))
+    except OSError as error:
+        where, why = shown(Path(str(error.filename or order.folder))), error.strerror or type(error).__name__
+        return Done(work.student, stop=Text(f"{where}: {why}", f"{where}：{why}"))
+    return Done(work.student, tuple(results), tuple(standing))
+
+
+@lru_cache(maxsize=1)
+def _opened(run: str, folder: Path, roots: tuple[Path, ...], name: str) -> tuple[Course, Assignment]:  # noqa: ARG001 - a new run opens anew
+    course = Course.open(folder, roots)
+    return course, course.assignment(name)
+
+
+def _by_notebook(handed: list[Handed]) -> list[tuple[str, list[Handed]]]:
+    """The parts that stand in one notebook are graded together: its feedback is written as a whole."""
+    found: dict[str, list[Handed]] = {}
+    for part in handed:
+        found.setdefault(part.part if part.kind == "exercise" else QUESTIONS, []).append(part)
+    return list(found.items())
+
+
+def _stands(handed: Handed, order: Order, work: Work) -> bool:
+    known = work.known.get(handed.part)
+    if known is None or known.outcome == "broken":
+        return False
+    return (known.sha256, known.content_version) == (handed.sha256, order.standards[handed.part].content_version)
+
+
+# --------------------------------------------------------------------------- a run
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a run is to do. `student` is a pattern of the shell; `resume` leaves unread what has a result."""
+
+    student: str = "*"
+    resume: bool = False
+    force: bool = False
+    require_strict: bool = True
+
+
+def order_of(course: Course, name: str, wishes: Wishes) -> Order:
+    """What is to be done, from the content as it stands now. PracticeError where it is wrong."""
+    from uuid import uuid4
+
+    standards = {part: standard_of(part, kind, course) for part, kind in course.assignment(name).parts}
+    return Order(uuid4().hex, course.folder, course.roots, name, standards, wishes.require_strict, wishes.force)
+
+
+def students(course: Course, name: str, wishes: Wishes) -> Iterator[tuple[str, Path]]:
+    """The submissions that the wishes choose."""
+    return ((who, folder) for who, folder in course.submissions(name) if fnmatchcase(who, wishes.student))
+
+
+class Run:
+    """One run over a cohort. `told` hears of each student as it is done."""
+
+    def __init__(self, course: Course, order: Order, wishes: Wishes, results: Results, book: Gradebook) -> None:
+        self._course = course
+        self._order = order
+        self._wishes = wishes
+        self._results = results
+        self._book = book
+        self._waiting: list[str] = []
+        self.tally = Tally()
+
+    def grade(self, workforce: Workforce, told: Callable[[Tally], None] = lambda _tally: None) -> Tally:
+        """Grade everything that is stale. UsageError where something stops the whole run."""
+        name = self._order.assignment
+        if self._book.is_empty():
+            self._results.unbook(name)
+        for student in self._results.unbooked(name):  # left by a run that was killed
+            self._book_soon(student)
+        self._book_now()
+        try:
+            for done in workforce.carry_out(self._order, self._works()):
+                if done.stop is not None:
+                    raise UsageError(done.stop, _NOTHING_LOST)
+                self._results.put_all(done.results)
+                if done.results:
+                    self._book_soon(done.student)
+                self.tally.count(done)
+                told(self.tally)
+        finally:
+            self._book_now()
+        return self.tally
+
+    def _works(self) -> Iterator[Work]:
+        parts = {part for part, _ in self._course.assignment(self._order.assignment).parts}
+        for student, folder in students(self._course, self._order.assignment, self._wishes):
+            if told := _unwritable(student):
+                self.tally.told.append(told)
+                continue
+            known = self._results.standing(self._order.assignment, student)
+            settled = {part for part, standing in known.items() if standing.outcome != "broken"}
+            if self._wishes.resume and parts <= settled:
+                self.tally.count(Done(student, standing=tuple(known[part].outcome for part in sorted(parts))))
+                continue
+            yield Work(student, folder, known)
+
+    def _book_soon(self, student: str) -> None:
+        self._waiting.append(student)
+        if len(self._waiting) >= BATCH:
+            self._book_now()
+
+    def _book_now(self) -> None:
+        """Into the gradebook with those that wait; one that it refuses does not hold up the others."""
+        name = self._order.assignment
+        bookings = [Booking(student, tuple(self._results.of_student(name, student))) for student in self._waiting]
+        self._waiting.clear()
+        if not bookings:
+            return
+        refused = self._book.write(bookings)
+        self.tally.told += refused.values()
+        self._results.book(
+            result for booking in bookings if booking.student not in refused for result in booking.results
+        )
+
+
+_NOTHING_LOST = Text(
+    "what was graded is kept: the same command with --resume goes on",
+    "已评的结果都已保存：加上 --resume 再运行即可继续",
+)
+
+
+def _unwritable(student: str) -> Text | None:
+    try:
+        student.encode()
+    except UnicodeEncodeError:
+        name = ascii(student)
+        return Text(
+            f"submitted/{name}: the name is not UTF-8 and was left out; rename the folder",
+            f"submitted/{name}：文件夹名不是 UTF-8，已跳过；请改名",
+        )
+    return None
+
+
+@contextmanager
+def alone(course: Course) -> Iterator[None]:
+    """No other run over this course meanwhile. UsageError where there is one; a killed one leaves nothing behind."""
+    file = course.folder / LOCK
+    try:
+        lock = file.open("ab")
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise UsageError(
+            Text(f"{shown(file)}: {why}", f"{shown(file)}：{why}"),
+            Text("make the course's folder writable", "请让课程文件夹可写"),
+        ) from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(
+                Text(f"{shown(course.folder)} is being graded already", f"{shown(course.folder)} 正在评分中"),
+                Text("wait for that run, or end it", "请等它结束，或先终止它"),
+            ) from None
+        yield
