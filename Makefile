@@ -3,37 +3,58 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
+# With LOCK=requirements/ci.txt every package is the one that the lock names, by its hash.
+LOCK ?=
 
-.PHONY: run test check prove bench format clean
+.PHONY: run test soak check lock prove bench format clean
 
 run: $(STAMP)  ## set up, then hand out the first exercise
 	$(BIN)/practice run
 
-test: $(STAMP)  ## the whole suite
+test: $(DEV)  ## the whole suite
 	$(BIN)/python -m pytest
 
-check: $(STAMP)  ## lint, format, types
+soak: $(DEV)  ## the long runs that the suite takes a short form of
+	SOAK=1 $(BIN)/python -m pytest -m soak
+
+check: $(DEV)  ## lint, format, types, known holes in what we depend on
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@$(BIN)/python requirements/audit.py
 
-prove: $(STAMP)  ## every catalogued mistake caught, every right answer accepted
+lock:  ## write requirements/ci.txt anew
+	requirements/lock.sh
+
+prove: $(DEV)  ## every catalogued mistake caught, every right answer accepted
 	$(BIN)/practice prove
 
-bench: $(STAMP)
+bench: $(DEV)
 	$(BIN)/python bench/proxy.py
 
-format: $(STAMP)
+format: $(DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# A stamp, so that a half-finished install is done again.
-$(STAMP): pyproject.toml
+# Stamps, so that a half-finished install is done again.
+$(STAMP): pyproject.toml $(LOCK)
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
+ifeq ($(LOCK),)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable .
+else
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement $(LOCK)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+endif
 	touch $(STAMP)
+
+$(DEV): $(STAMP)
+ifeq ($(LOCK),)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+endif
+	touch $(DEV)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
