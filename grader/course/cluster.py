@@ -273,7 +273,7 @@ def remote(address: str) -> Iterator[Cluster]:
 
 
 def _distributed() -> Any:
-    """Dask, which has no types. Its own words on lost workers are for its developers. UsageError where it is missing."""
+    """Dask, which has no types. What it says itself is for its developers. UsageError where it is missing."""
     if find_spec("distributed") is None:
         raise UsageError(
             Text("Dask is not installed", "没有安装 Dask"), Text.same("pip install 'practice-llm[course]'")
