@@ -45,7 +45,7 @@ def test_everything_that_is_asked_for_is_locked_at_a_version_that_fits() -> None
 
 
 def test_every_line_has_its_hashes() -> None:
-    lines = [line for line in LOCK.splitlines() if not line.startswith("#")]
+    lines = [line for line in LOCK.splitlines() if line and not line.startswith("#")]
     names = [line for line in lines if not line.startswith(" ")]
     assert len(names) == len(locked()) > 50
     assert all(re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line) for line in lines if line.startswith(" "))
