@@ -8,9 +8,11 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from grader.confine.readable import check as check_readable
+from grader.confine.readable import default_readable
 from grader.content import builtin_root
 from grader.daemon.protocol import Event
-from grader.errors import GraderFault, PracticeError
+from grader.errors import GraderFault, PracticeError, Text, UsageError
 
 # torch and pytest are imported when the host warms up, after it has started the nursery.
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ def answer(
     from grader.verdict import pack
 
     try:
-        exercise = exercise or Catalogue([Path(root) for root in request["roots"]]).get(request["exercise"])
+        roots = [Path(root) for root in request["roots"]]
+        _refuse_readable(roots)
+        exercise = exercise or Catalogue(roots).get(request["exercise"])
         verdict = examine(
             exercise,
             Submitted(request["source"], request["filename"]),
@@ -55,6 +59,26 @@ def answer(
             traceback.print_exc()
         return error_event(GraderFault(f"the grader failed: {type(error).__name__}: {error}", "run with --debug"))
     return {"event": "verdict", "verdict": pack(verdict)}
+
+
+def _refuse_readable(roots: list[Path]) -> None:
+    """UsageError for a content root where any submission could read its hidden half: among Python's own packages, say.
+
+    The nursery is told of the kit's own root when it starts, and of no other.
+    """
+    for root in roots:
+        if root == builtin_root():
+            continue
+        _, open_to_all = check_readable(default_readable(), [root / "solutions"])
+        if open_to_all:
+            around = open_to_all[0][0]
+            raise UsageError(
+                Text(
+                    f"{root}: submissions may read {around}, and what lies in it.",
+                    f"{root}：提交的代码可以读取 {around} 里的内容。",
+                ),
+                Text("Keep hidden content elsewhere.", "请把隐藏内容放到别处。"),
+            )
 
 
 def error_event(error: PracticeError) -> Event:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 15 * 60.0
 SEND_SECONDS = 30.0
+UNTOLD = 71  # an examiner's exit status: what it had to say may stand half written
 
 
 @dataclass(slots=True)
@@ -302,7 +303,7 @@ class Host:
             send_line(client.sock, last)
             status = 0
         except OSError:
-            status = 0  # the client has gone: nobody is left to tell
+            status = UNTOLD  # most likely the client has gone; one that is still there must not wait for ever
         except BaseException:  # noqa: BLE001 - the host reports a death without a verdict
             if os.environ.get("PRACTICE_DEBUG"):
                 traceback.print_exc()
@@ -321,7 +322,9 @@ class Host:
             client.examiner = 0
             self.graded += 1
             code = os.waitstatus_to_exitcode(status)
-            if code != 0 and client.sock.fileno() >= 0:
+            if code == UNTOLD:
+                self.drop(client)
+            elif code != 0 and client.sock.fileno() >= 0:
                 how = f"signal {-code}" if code < 0 else f"status {code}"
                 self.tell(
                     client,

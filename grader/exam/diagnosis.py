@@ -96,7 +96,8 @@ def _same_frequency(one: Frequency, other: Frequency) -> bool:
     if not one.trials or not other.trials:
         return one.trials == other.trials
     pooled = (one.hits + other.hits) / (one.trials + other.trials)
-    noise = (pooled * (1 - pooled) * (1 / one.trials + 1 / other.trials)) ** 0.5
+    # A submission may give back more hits than there were draws.
+    noise = max(0.0, pooled * (1 - pooled) * (1 / one.trials + 1 / other.trials)) ** 0.5
     return bool(abs(one.hits / one.trials - other.hits / other.trials) <= 5.3 * noise + 1e-12)
 
 

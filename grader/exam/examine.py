@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+import traceback
 from collections.abc import Iterable
 
 from grader.content import Exercise, version
@@ -79,6 +81,10 @@ def _diagnosis(exercise: Exercise, candidate: RemoteCandidate, link: Link) -> tu
         link.start()
         return diagnose(candidate, catalogue, getattr(checks, "behaviour", None))
     except (LoadFailure, WorkerLost, PracticeError):
+        return ()
+    except Exception:  # noqa: BLE001 - a diagnosis is a favour: nothing that goes wrong with it may cost the verdict
+        if os.environ.get("PRACTICE_DEBUG"):
+            traceback.print_exc()
         return ()
 
 

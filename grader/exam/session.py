@@ -87,7 +87,8 @@ class CheckRun:
         """Run the examples that are known. Where there are none, or one fails, the check itself has the word."""
         arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
         recall = getattr(item.obj, "recall", None)
-        failure, kept = None, None
+        failure: Exception | None = None
+        kept = None
         if recall is not None:
             self._set_out()
             try:
@@ -95,14 +96,18 @@ class CheckRun:
                     return
             except (CheckFailure, CandidateRaised) as error:
                 failure, kept = error, self.candidate.log.failed
-            except Exception:  # noqa: BLE001 - what it means is for the whole check to find out
-                pass
+            except Exception as error:  # noqa: BLE001 - what it means is for the whole check to find out
+                failure = error
         self._set_out()
         item.obj(**arguments)
-        if failure is not None:
+        if failure is None:
+            return
+        if kept is not None:
             self.candidate.log.failed = kept
             self.candidate.log.recall()
-            raise Flaky("an example failed, and passed when it was run again") from failure
+        elif not self._passes_with_reference(item, recall):
+            return  # the example was at fault: what Hypothesis has drawn counts
+        raise Flaky("an example failed, and passed when it was run again") from failure
 
     def _set_out(self) -> None:
         """Everything as each check finds it."""
@@ -119,7 +124,7 @@ class CheckRun:
         if item.name in self.results:
             return
         info = self.titles[item.name]
-        judgement = judge(error, lambda: self._passes_with_reference(item))
+        judgement = judge(error, lambda: self._passes_with_reference(item, getattr(item, "obj", None)))
         failed = judgement.outcome == "failed"
         log = self.candidate.log
         result = CheckResult(
@@ -138,11 +143,10 @@ class CheckRun:
         self.results[item.name] = result
         self._on_result(result)
 
-    def _passes_with_reference(self, item: pytest.Item) -> bool:
-        """Whether the check runs through when the reference stands for the candidate: if so, its error was the
-        candidate's doing.
+    def _passes_with_reference(self, item: pytest.Item, function: Any) -> bool:
+        """Whether the check, or its examples, run through when the reference stands for the candidate: if so, an error
+        in it was the candidate's doing.
         """
-        function: Any = getattr(item, "obj", None)
         names = getattr(item, "fixturenames", ())
         stand_in = LocalCandidate(self.exercise, modules.load(self.exercise.reference_file, self.exercise.id))
         fixtures = {"candidate": stand_in, "reference": self.reference}
