@@ -171,6 +171,11 @@ def _assignment(name: str, node: Node) -> Assignment:
             raise node.place.error(
                 Text(f"names '{min(twice)}' twice", f"'{min(twice)}' 写了两次"), Text("remove one", "请删掉一个")
             )
+    if clash := {*exercises} & {*questions, QUESTIONS}:
+        raise node.place.error(
+            Text(f"'{min(clash)}' would name two parts", f"'{min(clash)}' 会同时指两个部分"),
+            Text("put them into two assignments, or rename the exercise", "请分到两个作业里，或给练习改名"),
+        )
     if not exercises and not questions:
         raise node.place.error(
             Text("has neither exercises nor questions", "既没有练习也没有问题"),

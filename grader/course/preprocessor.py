@@ -1,0 +1,134 @@
+"""What stands in nbgrader's pipeline in place of its own: see `config.configure`."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
+from traitlets import Bool
+
+from grader.course.course import QUESTIONS, Assignment, Course
+from grader.course.grading import grade_part
+from grader.course.handed import SET_ASIDE, Handed, handed_in, read_notebook_file, released_notebook
+from grader.course.integrity import Notebook, restored
+from grader.course.notebooks import marked
+from grader.course.outputs import annotate, proposal
+from grader.course.result import Result
+from grader.course.results import Results
+from grader.errors import GraderFault, Text
+
+Resources = dict[str, Any]
+
+
+class KeepStubs(ClearSolutions):  # type: ignore[misc]  # nbgrader ships no types
+    """ClearSolutions for what instructors write; our notebooks hold stubs, which it would take for solutions."""
+
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        if marked(nb):
+            return nb, resources
+        done: tuple[NotebookNode, Resources] = super().preprocess(nb, resources)
+        return done
+
+
+def set_links_aside(assignment: str, student: str, notebooks: list[str]) -> None:  # noqa: ARG001 - nbgrader's signature
+    """Rename links and special files in what a student handed in, so that nbgrader does not follow them: it would copy
+    another student's file, or never come to an end of /dev/zero. Nothing is lost, and a note names them.
+    """
+    folder = Path("submitted") / student / assignment  # nbgrader has changed into the course's folder
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(parent, name)
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and not name.endswith(SET_ASIDE):
+                path.rename(path.with_name(name + SET_ASIDE))
+
+
+class SubmissionExporter(NotebookExporter):
+    """Reads a student's notebook as `handed_in` does: whatever it holds, the released notebook comes out, with the
+    student's answers in it.
+    """
+
+    def from_filename(
+        self, filename: str, resources: Resources | None = None, **kw: Any
+    ) -> tuple[NotebookNode, Resources]:
+        known = (resources or {}).get("nbgrader")
+        converter = self.parent
+        if known is None or converter is None or converter._input_directory != converter.coursedir.submitted_directory:
+            read: tuple[NotebookNode, Resources] = super().from_filename(filename, resources=resources, **kw)
+            return read
+        course = course_of(self)
+        released = released_notebook(course, course.assignment(known["assignment"]), known["notebook"])
+        found = read_notebook_file(Path(filename))
+        notebook = restored(found if isinstance(found, Notebook) else None, released)
+        assert resources is not None
+        resources.setdefault("metadata", {}).update(name=known["notebook"], path=str(Path(filename).parent))
+        convert: Callable[..., tuple[NotebookNode, Resources]] = self.from_notebook_node
+        return convert(notebook, resources=resources)
+
+
+class GradeConfined(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader ships no types
+    """Stands where Execute would. The notebook is not run: the student's code goes to the confined examiner, and what
+    comes of it into the outputs of the cells, where nbgrader reads marks.
+    """
+
+    require_strict = Bool(
+        True, help="Grade only where confinement is strict: other people's code runs on this machine."
+    ).tag(config=True)
+
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        known = resources["nbgrader"]
+        course = course_of(self)
+        # UsageError for an assignment that `release` has not made: it is not graded, and above all not run
+        assignment = course.assignment(known["assignment"])
+        folder = course.folder / "submitted" / known["student"] / assignment.name
+        results = {
+            handed.part: self._graded(handed, known["student"], assignment, course)
+            for handed in handed_in(folder, course, assignment)
+            if (QUESTIONS if handed.kind == "question" else handed.part) == known["notebook"]
+        }
+        annotate(nb, results)
+        resources["practice"] = results
+        return nb, resources
+
+    def _graded(self, handed: Handed, student: str, assignment: Assignment, course: Course) -> Result:
+        result = grade_part(handed, student, assignment, course, require_strict=self.require_strict)
+        Results.of(course).put(result)
+        if result.outcome == "broken":  # no mark is better than a wrong one: nbgrader names the student and goes on
+            fault = result.fault or Text("the grader is at fault", "评分程序出错")
+            raise GraderFault(Text(f"{handed.part}: {fault.en}", f"{handed.part}：{fault.zh}"))
+        return result
+
+
+class ProposeScores(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader ships no types
+    """Enters the score of an answer, with its reasons as a comment, and leaves it to be confirmed in formgrader."""
+
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        known = resources["nbgrader"]
+        results: dict[str, Result] = resources.get("practice", {})
+        answers = {part: result for part, result in results.items() if result.kind == "question"}
+        if not answers:
+            return nb, resources
+        with Gradebook(known["db_url"]) as gradebook:
+            where = (known["notebook"], known["assignment"], known["student"])
+            for part, result in answers.items():
+                grade = gradebook.find_grade(part, *where)
+                grade.auto_score = min(grade.max_score_gradecell, result.points)
+                grade.needs_manual_grade = bool(result.source.strip()) or grade.manual_score is not None
+                gradebook.find_comment(part, *where).auto_comment = proposal(result)
+            gradebook.db.commit()
+        return nb, resources
+
+
+def course_of(part: Any) -> Course:
+    """The course that a part of nbgrader works in."""
+    owner = part
+    while getattr(owner, "coursedir", None) is None:
+        owner = owner.parent
+    return Course.open(Path(owner.coursedir.root))
