@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader.course.plain import cell, figure, one_line
-from grader.course.report import Report, Student
+from grader.course.report import Report
 from grader.course.report_findings import Finding
 from grader.course.report_sides import rows
 from grader.course.report_words import KINDS, LABELS, OUTCOMES
@@ -29,6 +29,7 @@ MOST_STUDENTS = 1000  # on the page; the tables have all
 MOST_INCIDENTS = 300
 MOST_ALIKE = 40
 MOST_NAMED = 12
+MOST_OF_A_TITLE = 60  # characters
 MOST_TO_TEACH = 5
 WORTH_TEACHING = 0.05  # of those who were graded
 
@@ -132,14 +133,13 @@ def _environment(report: Report, language: Language) -> Environment:
     )
     environment.globals["say"] = partial(_label, language)
     environment.globals["said"] = lambda text, spoken=language: one_line(text.say(spoken))
-    environment.globals["title"] = lambda part: one_line(report.title(part).say(language))
+    environment.globals["title"] = lambda part, most=MOST_OF_A_TITLE: _shortened(report.title(part).say(language), most)
     environment.globals["kind_name"] = lambda kind: KINDS.get(kind, Text.same(one_line(kind))).say(language)
     environment.globals["outcome_name"] = lambda outcome: OUTCOMES[outcome].say(language)
     environment.globals["named"] = partial(_named, language)
     environment.filters["percent"] = lambda share: f"{share:.0%}"
     environment.filters["figure"] = figure
     environment.filters["one_line"] = one_line
-    environment.tests["behind"] = _behind
     return environment
 
 
@@ -156,5 +156,7 @@ def _named(language: Language, students: Sequence[str], most: int = MOST_NAMED) 
     return LABELS["comma"].say(language).join(names)
 
 
-def _behind(student: Student) -> bool:
-    return not student.handed_in
+def _shortened(text: str, most: int) -> str:
+    """A title in one line; that of a question is its prompt, which is long."""
+    line = one_line(text)
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"

@@ -45,7 +45,7 @@ LABELS = {
     "how_many": Text("Students", "学生"),
     "kind_mistake": Text("diagnosed", "诊断"),
     "kind_misconception": Text("misconception", "误解"),
-    "kind_left_out": Text("left out", "没有答到"),
+    "kind_left_out": Text("left out of answers", "答案里没有说到"),
     "with_others": Text("%d of them along with another mistake", "其中 %d 人同时有别的错误"),
     "undiagnosed": Text(
         "%d submissions failed in a way that no catalogued mistake explains.",
