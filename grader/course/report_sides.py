@@ -30,11 +30,10 @@ def rows(alike: Alike, kind: PartKind) -> tuple[list[Row], bool]:
     more = any(len(one) > MOST_LINES for one in lines)
     left, right = (one[:MOST_LINES] for one in lines)
     words = MEASURES[kind].words
-    keys = [_keys(words, one) for one in (left, right)]
     found: list[Row] = []
-    for kind_, a, b, c, d in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
+    for how, a, b, c, d in SequenceMatcher(None, _keys(words, left), _keys(words, right), autojunk=False).get_opcodes():
         pairs = zip_longest(left[a:b], right[c:d], fillvalue="")
-        found.extend(Row(one, other, kind_ == "equal") for one, other in pairs)
+        found.extend(Row(one, other, how == "equal") for one, other in pairs)
     return found, more
 
 
