@@ -9,8 +9,8 @@ from __future__ import annotations
 import copy
 import json
 import os
+import stat
 from collections.abc import Sequence
-from datetime import UTC
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,7 +23,8 @@ from grader.course.outputs import annotate
 from grader.course.result import Result
 from grader.errors import Text, UsageError
 
-TIMESTAMP = "timestamp.txt"
+COPIED = ("timestamp.txt", "submission_secret.txt")  # the exchange asks for both when feedback is released
+_SMALL = 1000
 
 
 def autograded_file(course: Course, assignment: str, student: str, notebook: str) -> Path:
@@ -32,7 +33,13 @@ def autograded_file(course: Course, assignment: str, student: str, notebook: str
 
 
 def write_autograded(course: Course, assignment: str, student: str, notebook: str, results: Sequence[Result]) -> None:
-    """Write it, as a whole or not at all. OSError where it cannot be written, UsageError where nothing was released."""
+    """Write it, as a whole or not at all; none where nothing was handed in, as nbgrader has it. OSError where it
+    cannot be written, UsageError where nothing was released.
+    """
+    file = autograded_file(course, assignment, student, notebook)
+    if all(result.outcome == "missing" for result in results):
+        file.unlink(missing_ok=True)
+        return
     node = copy.deepcopy(released(course, assignment, notebook))
     sources = {result.part: result.source for result in results if result.source}
     for cell in node.cells:
@@ -40,12 +47,10 @@ def write_autograded(course: Course, assignment: str, student: str, notebook: st
         if part in sources and cell.metadata["nbgrader"].get("solution"):
             cell.source = _plain(sources[part])
     annotate(node, {result.part: result for result in results})
-    file = autograded_file(course, assignment, student, notebook)
     file.parent.mkdir(parents=True, exist_ok=True)
-    if times := [result.submitted for result in results if result.submitted]:
-        # nbgrader compares it with that of the submission, and leaves alone what is not newer
-        text = max(times).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC")
-        _replace(file.with_name(TIMESTAMP), text.encode())
+    for name in COPIED:
+        if (data := _small(course.folder / "submitted" / student / assignment / name)) is not None:
+            _replace(file.with_name(name), data)
     _replace(file, json.dumps(node, ensure_ascii=False, indent=1).encode("utf-8", "replace"))
 
 
@@ -67,8 +72,18 @@ def released(course: Course, assignment: str, notebook: str) -> NotebookNode:
 
 @lru_cache(maxsize=64)
 def _read(file: Path, _time: int, _size: int) -> NotebookNode:
-    found: NotebookNode = nbformat.read(file, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
+    found: NotebookNode = nbformat.read(file, as_version=4)
     return found
+
+
+def _small(file: Path) -> bytes | None:
+    """What a file of nbgrader's holds; None where there is none, or a student has put something else in its place."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as stream:
+            return stream.read(_SMALL) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    except OSError:
+        return None
 
 
 def _plain(source: str) -> str:

@@ -45,11 +45,12 @@ _SETTINGS = {
 
 
 class Cluster:
-    """The workers behind a client of Dask."""
+    """The workers behind a client of Dask. `code` is what they must run; None where they run this very installation."""
 
-    def __init__(self, client: Any, where: str) -> None:
+    def __init__(self, client: Any, where: str, code: str | None) -> None:
         self._client = client
         self._where = where
+        self._code = code
 
     def carry_out(self, order: Order, works: Iterator[Work]) -> Iterator[Done]:
         """As `Workforce` has it. UsageError for a host that may not grade, or when the scheduler has gone."""
@@ -71,12 +72,12 @@ class Cluster:
 
     def _streamed(self, order: Order, works: Iterator[Work]) -> Iterator[Done]:
         under_way: dict[Any, Work] = {}
-        finished = _distributed().as_completed(with_results=True, raise_errors=False)
+        finished = _distributed().as_completed(loop=self._client.loop, with_results=True, raise_errors=False)
         room, count = self._room(), 0
         while True:
             while len(under_way) < room and (work := next(works, None)) is not None:
                 future = self._client.submit(
-                    carried_out, order, code_version(), work, pure=False, key=f"grade-{order.run}-{work.student}"
+                    carried_out, order, self._code, work, pure=False, key=f"grade-{order.run}-{work.student}"
                 )
                 under_way[future] = work
                 finished.add(future)
@@ -157,13 +158,13 @@ def lost(order: Order, work: Work) -> Done:
 # ------------------------------------------------------------------------- on a worker
 
 
-def carried_out(order: Order, code: str, work: Work) -> Done | Text:
+def carried_out(order: Order, code: str | None, work: Work) -> Done | Text:
     """One piece of work on a worker; why this worker may not do any, where it may not."""
     complaint = inspected(order, code)
     return complaint if complaint is not None else grade_student(order, work)
 
 
-def inspected(order: Order, code: str) -> Text | None:
+def inspected(order: Order, code: str | None) -> Text | None:
     """Why this host may not grade; None where it may. Found out once for each run."""
     return _inspected(order.run, code, _Held(order))
 
@@ -182,10 +183,10 @@ class _Held:
 
 
 @lru_cache(maxsize=4)
-def _inspected(run: str, code: str, held: _Held) -> Text | None:  # noqa: ARG001 - one answer for each run
+def _inspected(run: str, code: str | None, held: _Held) -> Text | None:  # noqa: ARG001 - one answer for each run
     order, host = held.order, socket.gethostname()
     try:
-        if code_version() != code:
+        if code is not None and code_version() != code:
             return Text(
                 f"{host}: other code than here, or another version of {', '.join(_DECIDES)}",
                 f"{host}：代码与本机不同，或 {'、'.join(_DECIDES)} 的版本不同",
@@ -251,7 +252,7 @@ def local(workers: int) -> Iterator[Cluster]:
         ) as cluster,
         dask.Client(cluster, set_as_default=False) as client,
     ):
-        yield Cluster(client, cluster.scheduler_address)
+        yield Cluster(client, cluster.scheduler_address, None)
 
 
 @contextmanager
@@ -269,7 +270,7 @@ def remote(address: str) -> Iterator[Cluster]:
             ),
         ) from None
     with client:
-        yield Cluster(client, address)
+        yield Cluster(client, address, code_version())
 
 
 def _distributed() -> Any:

@@ -18,17 +18,19 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from grader.content.place import shown
 from grader.course.autograded import autograded_file, write_autograded
 from grader.course.course import QUESTIONS, Assignment, Course
-from grader.course.gradebook import Booking, Gradebook
 from grader.course.grading import Standard, grade_part, standard_of
 from grader.course.handed import Handed, handed_in
 from grader.course.result import Result
 from grader.course.results import Results, Standing
 from grader.errors import PracticeError, Text, UsageError
+
+if TYPE_CHECKING:
+    from grader.course.gradebook import Gradebook  # nbgrader takes a second to import, and workers do without it
 
 LOCK = ".grading.lock"
 BATCH = 20  # submissions that the gradebook takes in one transaction
@@ -119,8 +121,7 @@ def grade_student(order: Order, work: Work) -> Done:
         results: list[Result] = []
         standing: list[str] = []
         for notebook, parts in _by_notebook(handed_in(work.folder, course, assignment)):
-            file = autograded_file(course, assignment.name, work.student, notebook)
-            if not order.force and file.exists() and all(_stands(part, order, work) for part in parts):
+            if not order.force and _all_stand(parts, order, work, course, notebook):
                 standing += (work.known[part.part].outcome for part in parts)
                 continue
             new = [
@@ -149,6 +150,14 @@ def _by_notebook(handed: list[Handed]) -> list[tuple[str, list[Handed]]]:
     for part in handed:
         found.setdefault(part.part if part.kind == "exercise" else QUESTIONS, []).append(part)
     return list(found.items())
+
+
+def _all_stand(parts: list[Handed], order: Order, work: Work, course: Course, notebook: str) -> bool:
+    """Whether nothing of a notebook is to be graded again."""
+    if not all(_stands(part, order, work) for part in parts):
+        return False
+    nothing = all(part.path is None for part in parts)
+    return nothing or autograded_file(course, order.assignment, work.student, notebook).exists()
 
 
 def _stands(handed: Handed, order: Order, work: Work) -> bool:
@@ -238,15 +247,13 @@ class Run:
     def _book_now(self) -> None:
         """Into the gradebook with those that wait; one that it refuses does not hold up the others."""
         name = self._order.assignment
-        bookings = [Booking(student, tuple(self._results.of_student(name, student))) for student in self._waiting]
+        bookings = {student: self._results.of_student(name, student) for student in self._waiting}
         self._waiting.clear()
-        if not bookings:
-            return
-        refused = self._book.write(bookings)
-        self.tally.told += refused.values()
-        self._results.book(
-            result for booking in bookings if booking.student not in refused for result in booking.results
-        )
+        if bookings:
+            refused = self._book.write(bookings)
+            self.tally.told += refused.values()
+            for student in bookings.keys() - refused.keys():
+                self._results.book(bookings[student])
 
 
 _NOTHING_LOST = Text(

@@ -29,11 +29,9 @@ from traitlets.config.loader import Config, PyFileConfigLoader
 
 from grader.content.place import shown
 from grader.course.course import CONFIG, Course
-from grader.course.marks import Marks, marks_of
+from grader.course.marks import Marks, comment_on, marks_of
 from grader.course.result import Result
-from grader.errors import Text, UsageError
-
-NO_ANSWER = "No response."  # nbgrader's own words
+from grader.errors import LANGUAGES, Text, UsageError
 
 
 class GradebookError(UsageError):
@@ -41,11 +39,11 @@ class GradebookError(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Booking:
+class _Booking:
     """Everything that one student's submission came to."""
 
     student: str
-    results: tuple[Result, ...]
+    results: Sequence[Result]
 
     @property
     def submitted(self) -> datetime | None:
@@ -62,6 +60,7 @@ class _Notebook:
     name: str
     grades: Mapping[str, tuple[str, float]]  # cell -> id, points
     comments: Mapping[str, str]  # cell -> id
+    stubs: Mapping[str, str]  # cell -> what was handed out
 
 
 _Row = dict[str, Any]
@@ -117,20 +116,23 @@ class Gradebook:
             query = sa.select(_assignments.c.id).where(_assignments.c.assignment_id == self._assignment).limit(1)
             return connection.execute(query).first() is None
 
-    def write(self, bookings: Sequence[Booking]) -> dict[str, Text]:
-        """Write them in one transaction. Where one cannot be written, they go one by one: the students that were
-        refused, and why.
+    def write(self, results: Mapping[str, Sequence[Result]]) -> dict[str, Text]:
+        """Write all results of these students in one transaction. Where that cannot be, they go one by one: the
+        students that were refused, and why.
         """
         try:
             with self._telling():
-                self._write(bookings)
+                self._write([_Booking(student, found) for student, found in results.items()])
         except GradebookError as error:
-            if len(bookings) == 1:
-                if "locked" in error.message.en:
-                    raise
-                student = bookings[0].student
-                return {student: Text(*(f"{student}: {error.message.say(each)}" for each in ("en", "zh")))}
-            return {student: why for booking in bookings for student, why in self.write([booking]).items()}
+            if "locked" in error.message.en:
+                raise
+            if len(results) == 1:
+                (student,) = results
+                return {student: Text(*(f"{student}: {error.message.say(each)}" for each in LANGUAGES))}
+            refused: dict[str, Text] = {}
+            for student, found in results.items():
+                refused |= self.write({student: found})
+            return refused
         return {}
 
     # ------------------------------------------------------------------- reading
@@ -152,7 +154,7 @@ class Gradebook:
 
     # ------------------------------------------------------------------- writing
 
-    def _write(self, bookings: Sequence[Booking]) -> None:
+    def _write(self, bookings: Sequence[_Booking]) -> None:
         with self._book.engine.begin() as connection:
             names = [booking.student for booking in bookings]
             known = {row[0] for row in _found(connection, sa.select(_students.c.id), _students.c.id, names)}
@@ -171,7 +173,7 @@ class Gradebook:
             self._comment(connection, bookings, submissions, notebooks)
             self._penalize(connection, bookings, submissions, notebooks, scores)
 
-    def _submissions(self, connection: sa.Connection, bookings: Sequence[Booking]) -> dict[str, tuple[str, Any]]:
+    def _submissions(self, connection: sa.Connection, bookings: Sequence[_Booking]) -> dict[str, tuple[str, Any]]:
         """Each student's submission, made where there is none: its id, and the extension that was granted."""
         c = _assignments.c
         names = [booking.student for booking in bookings]
@@ -247,7 +249,7 @@ class Gradebook:
     def _comment(
         self,
         connection: sa.Connection,
-        bookings: Sequence[Booking],
+        bookings: Sequence[_Booking],
         submissions: Mapping[str, tuple[str, Any]],
         notebooks: Mapping[tuple[str, str], str],
     ) -> None:
@@ -256,11 +258,11 @@ class Gradebook:
         found = {(notebook, cell): id for notebook, cell, id in rows}
         old, new = [], []
         for booking in bookings:
-            silent = {result.part for result in booking.results if not result.source.strip()}
+            found_here = {result.part: result for result in booking.results}
             for notebook in self._released:
                 mine = notebooks[submissions[booking.student][0], notebook.id]
                 for name, cell in notebook.comments.items():
-                    comment = NO_ANSWER if name in silent else None
+                    comment = comment_on(found_here.get(name), notebook.stubs.get(name, ""))
                     if (mine, cell) in found:
                         old.append({"its_id": found[mine, cell], "its_comment": comment})
                     else:
@@ -273,7 +275,7 @@ class Gradebook:
     def _penalize(
         self,
         connection: sa.Connection,
-        bookings: Sequence[Booking],
+        bookings: Sequence[_Booking],
         submissions: Mapping[str, tuple[str, Any]],
         notebooks: Mapping[tuple[str, str], str],
         scores: Mapping[str, float],
@@ -332,7 +334,15 @@ def _released(connection: sa.Connection, id: str, name: str) -> _Notebook:
         sa.select(cell.c.name, cell.c.id).join(solution, solution.c.id == cell.c.id).where(cell.c.notebook_id == id)
     )
     grades = {row[0]: (row[1], float(row[2] or 0.0)) for row in connection.execute(graded)}
-    return _Notebook(id, name, grades, {row[0]: row[1] for row in connection.execute(solved)})
+    source = api.Base.metadata.tables["source_cell"]
+    stubs = sa.select(source.c.name, source.c.source).where(source.c.notebook_id == id)
+    return _Notebook(
+        id,
+        name,
+        grades,
+        {row[0]: row[1] for row in connection.execute(solved)},
+        {row[0]: row[1] or "" for row in connection.execute(stubs)},
+    )
 
 
 def _found(

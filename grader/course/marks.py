@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from grader.course.course import QUESTIONS
+from grader.course.outputs import proposal
 from grader.course.result import Result
+
+NO_RESPONSE = "No response."  # nbgrader's own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +60,12 @@ def _check_marks(result: Result, cells: Mapping[str, tuple[str, float]]) -> dict
 def _scaled(points: float, max_points: float, most: float) -> float:
     """In the points of the released cell, should the check have been worth others then."""
     return round(points / max_points * most, 6) if max_points else 0.0
+
+
+def comment_on(result: Result | None, stub: str) -> str | None:
+    """What nbgrader says beside a solution: the reasons for a proposed score, or that nothing was done."""
+    if result is None or result.outcome == "missing":
+        return None
+    if result.kind == "question":
+        return proposal(result)
+    return NO_RESPONSE if result.source.strip() in ("", stub.strip()) else None
