@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         require,
     )
     from grader.exam.diagnosis import Frequency, Raised, attempt
+    from grader.exam.expectations import expectation
     from grader.exam.strategies import bool_tensors, dtypes, generators, integers_tensor, sizes, tensors
 else:
     _NAMES = {
@@ -35,6 +36,7 @@ else:
             "gradients", "raises_value_error", "require",
         ),
         "grader.exam.diagnosis": ("Frequency", "Raised", "attempt"),
+        "grader.exam.expectations": ("expectation",),
         "grader.exam.strategies": ("bool_tensors", "dtypes", "generators", "integers_tensor", "sizes", "tensors"),
     }  # fmt: skip
     _HOMES = {name: module for module, names in _NAMES.items() for name in names}
@@ -60,6 +62,7 @@ __all__ = [
     "bool_tensors",
     "check",
     "dtypes",
+    "expectation",
     "fail",
     "generators",
     "given",

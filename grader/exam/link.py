@@ -273,6 +273,19 @@ class Link:
         self._lately_mirrored.append(known)
         return known
 
+    def outlined(self, number: int, requires_grad: bool, dtype: torch.dtype, shape: tuple[int, ...]) -> nn.Parameter:
+        """The same before its value is known: `mirror` must fill it before anybody reads it. Ours (`number` below
+        zero) has its value.
+        """
+        known = self.mirrors.get(number)
+        if known is None:
+            known = nn.Parameter(torch.empty(shape, dtype=dtype), requires_grad and dtype.is_floating_point)
+            self.mirrors[number] = known
+            self.watch(known, number)
+            self.pushed[number] = (known._version, known.requires_grad)
+            self._lately_mirrored.append(known)
+        return known
+
     def _push(self, message: dict[str, Any]) -> None:
         """Send what was written to parameters since the worker last knew them."""
         pushed = []

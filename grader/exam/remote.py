@@ -67,6 +67,9 @@ class RemoteCandidate:
             message["opaque"] = (1,)
         if any(type(value) in (list, dict) for value in (*arguments, *named.values())):
             message["containers"] = True
+        outlined = module is not None and grad and not module._mirrored
+        if outlined:
+            message["outline"] = True
         encoder = Encoder(special=self._encode)
         reply, decoder = link.request(message, encoder, call=label)
         self.last = Last()
@@ -77,8 +80,11 @@ class RemoteCandidate:
         value = reply.get("value")
         if len(reply) > 2:
             self._note(reply, encoder, spec)
-        if module is not None and (reply.get("parameters_changed") or (grad and not module._mirrored)):
-            module._refresh()
+        if module is not None:
+            if outlined:
+                module._take_outline(reply["parameters"])
+            elif reply.get("parameters_changed"):
+                module._refresh()
         outputs = [tensor for tensor in decoder.tensors if tensor.requires_grad]
         if outputs:
             value = self._join(value, outputs, encoder.tensors, reply["graph"], module)
@@ -245,6 +251,20 @@ class RemoteModule:
     def _refresh(self) -> None:
         described = self._ask("parameters")
         self._mirrors = {name: self._mirror(one) for name, one in described}
+        self._mirrored = True
+
+    def _take_outline(self, outline: list[tuple[str, int, bool, torch.dtype, tuple[int, ...]]]) -> None:
+        """Parameters for gradients to flow to. Nobody has seen them here yet: their values come with the first look,
+        `named_parameters` or an attribute.
+        """
+        link = self._candidate._link
+        if any(number > 0 and number in link.mirrors for _, number, *_ in outline):
+            self._refresh()  # somebody holds one, and may read it without asking again
+            return
+        self._mirrors = {}
+        for name, number, requires_grad, dtype, shape in outline:
+            self._mirrors[name] = mirror = link.outlined(number, requires_grad, dtype, shape)
+            self._numbers[id(mirror)] = number
         self._mirrored = True
 
     def named_parameters(self) -> list[tuple[str, nn.Parameter]]:

@@ -7,6 +7,7 @@ shown: it goes to terminals, logs and reports of people who did not write it.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -15,11 +16,13 @@ from typing import Any, TypeVar
 import torch
 
 from grader.errors import WireError
+from grader.wire.frames import MAX_BODY
 
 LINE = 300
 TEXT = 2000
 OUTPUT = 9000
 MOST = 10_000
+DIMENSIONS = 64
 Claim = Any
 Kind = TypeVar("Kind")
 
@@ -63,7 +66,9 @@ def _complete(request: Mapping[str, Any], parts: dict[str, Any]) -> None:
     if operation == "load":
         _need(parts, "problems")
     elif operation == "call":
-        _need(parts, "value", *(("graph",) if request["grad"] else ()))
+        _need(
+            parts, "value", *(("graph",) if request["grad"] else ()), *(("parameters",) if "outline" in request else ())
+        )
     elif operation == "backward":
         _need(parts, "value")
         wanted = len(request["inputs"]) + len(request["parameters"])
@@ -174,6 +179,25 @@ def _change(claim: Claim) -> dict[str, Any]:
     }
 
 
+def _dtype(claim: Claim) -> torch.dtype:
+    return _is(torch.dtype, claim)
+
+
+def _shape(claim: Claim) -> tuple[int, ...]:
+    shape = tuple(map(_number, _either(claim)))
+    if len(shape) > DIMENSIONS or any(size < 0 for size in shape):
+        raise WireError("a shape in a reply is none")
+    return shape
+
+
+def _outlines(claim: Claim) -> list[tuple[Any, ...]]:
+    """Parameters without their values, which this process makes room for."""
+    outlines = _several(_group(_name, _number, _truth, _dtype, _shape))(claim)
+    if sum(math.prod(shape) * dtype.itemsize for *_, dtype, shape in outlines) > MAX_BODY:
+        raise WireError("parameters in a reply are too large")
+    return outlines
+
+
 _parameter = _group(_number, _truth, _tensor)
 _PARTS: dict[str, Callable[[Claim], Any]] = {
     "seq": _number,
@@ -187,6 +211,7 @@ _PARTS: dict[str, Callable[[Claim], Any]] = {
     "graph": _number,
     "rng": _truth,
     "parameters_changed": _truth,
+    "parameters": _outlines,
     "linked": _several(_change),
     "parameter": _parameter,
     "method": _truth,

@@ -156,6 +156,8 @@ class Server:
             reply["generators"] = decoder.generators
         self.note_rng(reply)
         self.note_modules(request, reply)
+        if "outline" in request:
+            reply["parameters"] = self.outline(request["on"])
         encoder = Encoder(special=self.objects.encode)
         reply["value"] = _withhold(result, request.get("opaque", ()))
         if request["grad"]:
@@ -242,6 +244,15 @@ class Server:
 
     def describe_parameter(self, parameter: nn.Parameter) -> tuple[int, bool, torch.Tensor]:
         return self.objects.number(parameter), parameter.requires_grad, parameter.detach()
+
+    def outline(self, number: int) -> list[tuple[str, int, bool, torch.dtype, tuple[int, ...]]]:
+        """A module's parameters without their values: what gradients can flow to."""
+        module = self.objects[number]
+        self.described[number] = parameter_state(module)
+        return [
+            (name, self.objects.number(p), p.requires_grad, p.dtype, tuple(p.shape))
+            for name, p in module.named_parameters()
+        ]
 
     # ------------------------------------------------------------- upkeep
 

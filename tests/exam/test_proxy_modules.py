@@ -118,6 +118,41 @@ def test_writing_to_a_parameter_reaches_the_submission(stage: Stage) -> None:
     assert torch.equal(net(torch.ones(1, 2)), torch.full((1, 3), 4.0))
 
 
+def test_parameters_are_fetched_when_somebody_looks(stage: Stage) -> None:
+    """A call leaves room for the gradients of parameters; the values come with the first look."""
+    net = stage.candidate(SOURCE).Net(4).eval()
+    x = torch.randn(5, 4)
+    output = net(x)
+    state = net.state_dict()
+    weight, parameters = net.one.weight, dict(net.named_parameters())
+    assert parameters["one.weight"] is weight
+    for name, parameter in parameters.items():
+        assert torch.equal(parameter, state[name]), name
+    here = same_net(net, 4)
+    there, ours = output.square().sum(), here["one"](x).square().sum()
+    for name in ("one.weight", "one.bias"):
+        (actual,) = torch.autograd.grad(there, parameters[name], retain_graph=True)
+        (wanted,) = torch.autograd.grad(ours, dict(here.named_parameters())[name], retain_graph=True)
+        assert torch.allclose(actual, wanted, atol=1e-5), name
+
+
+def test_what_is_written_to_a_parameter_after_a_call_reaches_the_submission(stage: Stage) -> None:
+    net = stage.candidate(SOURCE).Net(2).eval()
+    net(torch.ones(1, 2))
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.fill_(1.5)
+    assert torch.equal(net(torch.ones(1, 2)), torch.full((1, 3), 4.5))
+
+
+def test_a_parameter_that_is_held_follows_the_submission_without_being_asked(stage: Stage) -> None:
+    net = stage.candidate(SOURCE).Net(2).eval()
+    weight = net.one.weight
+    net.load_state_dict({name: torch.ones_like(value) for name, value in net.state_dict().items()})
+    net(torch.ones(1, 2))
+    assert torch.equal(weight, torch.ones(3, 2))
+
+
 def test_a_module_passed_in_is_one_and_the_same(stage: Stage) -> None:
     base = nn.Linear(4, 4)
     net = stage.candidate(SOURCE).Net(4, base)
