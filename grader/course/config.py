@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -51,6 +53,7 @@ def configure(config: Any, file: str | Path) -> None:
     from grader.course import preprocessor as ours
     from grader.course.handed import SET_ASIDE
 
+    find_its_programs()
     folder = str(Path(file).absolute().parent)
     if folder not in sys.path:
         sys.path.append(folder)  # for a late submission plugin beside the file
@@ -140,8 +143,17 @@ def _flow(values: list[str]) -> str:
     return json.dumps(values, ensure_ascii=False)
 
 
+def find_its_programs() -> None:
+    """nbgrader looks for `alembic` on the path, which leads to this environment only where it was activated."""
+    here = str(Path(sys.executable).parent)
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    if here not in folders:
+        os.environ["PATH"] = os.pathsep.join([here, *folders])
+
+
 def require_nbgrader() -> None:
     """UsageError where the extra is not installed."""
+    find_its_programs()
     if find_spec("nbgrader") is None:
         raise UsageError(
             Text("nbgrader is not installed", "没有安装 nbgrader"),
@@ -168,7 +180,8 @@ def nbgrader(course: Course, *words: str) -> str:
         said = [line for line in done.stderr.splitlines() if line.strip()][-1:]
     if not said:
         raise GraderFault(Text(f"nbgrader {words[0]} ended with {done.returncode}", f"nbgrader {words[0]} 异常结束"))
-    what = " ".join(" ".join(said).split())[:500]
+    raised = re.findall(r"^ {4}(\w+(?:Error|Exception|Missing\w+): .*)$", done.stderr, re.MULTILINE)  # ends a traceback
+    what = " ".join(" ".join(raised[-1:] or said).split())[:500]
     raise UsageError(
         Text(f"nbgrader {words[0]}: {what}", f"nbgrader {words[0]}：{what}"),
         Text(

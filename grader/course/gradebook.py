@@ -28,6 +28,7 @@ from traitlets import TraitError
 from traitlets.config.loader import Config, PyFileConfigLoader
 
 from grader.content.place import shown
+from grader.course.config import find_its_programs
 from grader.course.course import CONFIG, Course
 from grader.course.marks import Marks, comment_on, marks_of
 from grader.course.result import Result
@@ -361,6 +362,7 @@ def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[_Row]) ->
 
 def nbgrader_config(course: Course) -> Config:
     """What nbgrader_config.py says. UsageError where it cannot be read; it is the instructor's own Python."""
+    find_its_programs()
     file = course.folder / CONFIG
     if not file.is_file():
         return Config()

@@ -59,7 +59,8 @@ class Ground:
     def variables(self) -> dict[str, str]:
         """The environment of every command."""
         return {
-            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            # without this environment's own folder: the commands must work where it was not activated
+            "PATH": os.pathsep.join(one for one in os.environ["PATH"].split(os.pathsep) if one != str(BIN)),
             "HOME": str(self.root / "home"),
             "PRACTICE_RUNTIME_DIR": str(self.runtime),
             "JUPYTER_PLATFORM_DIRS": "1",
