@@ -29,7 +29,7 @@ NOTES = Text("Notes", "备注")
 @click.command()
 @click.argument("name")
 @click.option("--course", "folder", default=".", metavar="DIR", type=click.Path(path_type=Path), help="The course.")
-@click.option("--workers", "-n", type=click.IntRange(min=0), help="Processes; 0: only this one. Default: one a core.")
+@click.option("--workers", "-n", type=click.IntRange(min=1), help="Worker processes, by Dask. Dask 工作进程数。")
 @click.option("--cluster", metavar="ADDRESS", help="A Dask scheduler: tcp://HOST:8786. Dask 调度器的地址。")
 @click.option("--resume", is_flag=True, help="Go on: read only what has no result yet. 只评还没有结果的。")
 @click.option("--student", default="*", metavar="GLOB", help="Only these students. 只评这些学生。")
@@ -82,7 +82,7 @@ def grade(
     with alone(course), Results.of(course) as results, Gradebook(course, name) as book:
         order = order_of(course, name, wishes)
         run = Run(course, order, wishes, results, book)
-        with _workforce(workers, cluster, total) as workforce, _progress(invocation, total) as progress:
+        with _workforce(workers, cluster) as workforce, _progress(invocation, total) as progress:
             tally = run.grade(workforce, progress)
     _summary(invocation, name, tally)
     return 1 if tally.outcomes["broken"] else 0
@@ -99,16 +99,16 @@ def _nothing(folder: Path, name: str, student: str) -> UsageError:
 
 
 @contextmanager
-def _workforce(workers: int | None, cluster: str | None, total: int) -> Iterator[Workforce]:
-    from grader.course.cohort import Here
+def _workforce(workers: int | None, cluster: str | None) -> Iterator[Workforce]:
+    """Without a wish: threads of this process, one a core. Dask takes seconds to start, and is for more than that."""
+    if cluster is None and workers is None:
+        from grader.course.cohort import Here
 
-    count = min(cores(), total) if workers is None else workers
-    if cluster is None and (count == 0 or (workers is None and count == 1)):
-        yield Here()
+        yield Here(cores())
         return
     from grader.course.cluster import local, remote
 
-    with local(count) if cluster is None else remote(cluster) as found:
+    with local(workers or 1) if cluster is None else remote(cluster) as found:
         yield found
 
 

@@ -77,11 +77,27 @@ class Workforce(Protocol):
 
 
 class Here:
-    """Work done in this process, one piece after another."""
+    """Work done by threads of this process: it is the daemon that grades, beside them."""
+
+    def __init__(self, threads: int = 1) -> None:
+        self._threads = threads
 
     def carry_out(self, order: Order, works: Iterator[Work]) -> Iterator[Done]:
-        for work in works:
-            yield grade_student(order, work)
+        from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+        pool = ThreadPoolExecutor(self._threads)
+        under_way: set[Future[Done]] = set()
+        try:
+            for work in works:
+                under_way.add(pool.submit(grade_student, order, work))
+                while len(under_way) > self._threads:
+                    done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                    yield from (each.result() for each in done)
+            while under_way:
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                yield from (each.result() for each in done)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclass
