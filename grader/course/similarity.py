@@ -43,9 +43,9 @@ ALIKE = (
     0.5  # the share of fingerprints of the smaller text that the other must have; independent answers share under 0.3
 )
 MOST_TIMES_LARGER = 2.0  # beyond it, the one is not the other with a few changes
-RARE_IN = 8  # texts, or an eighth of them: a fingerprint in more is common knowledge
+RARE_IN = 8  # texts, or an eighth of them: a fingerprint in more is common knowledge and counts for nothing
 RARE_AT_MOST = 40  # texts: bounds the work for a cohort of any size
-LEAST_RARE = 2  # shared rare fingerprints
+LEAST_SHARED = 4  # fingerprints: fewer are chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +129,19 @@ def _near(texts: Sequence[_Text]) -> dict[tuple[int, int], float]:
     for index, text in enumerate(texts):
         for number in text.prints:
             holders[number].append(index)
-    rare = min(max(RARE_IN, len(texts) // 8), RARE_AT_MOST)
+    most = min(max(RARE_IN, len(texts) // 8), RARE_AT_MOST)
+    common = {number for number, indices in holders.items() if len(indices) > most}
+    own = [text.prints - common for text in texts]
     shared: Counter[tuple[int, int]] = Counter()
-    for indices in holders.values():
-        if 2 <= len(indices) <= rare:
+    for number, indices in holders.items():
+        if number not in common:
             shared.update(combinations(indices, 2))
     found = {}
     for pair, count in shared.items():
-        small, large = sorted((texts[index].prints for index in pair), key=len)
-        likeness = len(small & large) / len(small)
-        if count >= LEAST_RARE and likeness >= ALIKE and len(large) <= MOST_TIMES_LARGER * len(small):
+        small, large = sorted(len(own[index]) for index in pair)
+        if count >= max(LEAST_SHARED, ALIKE * small) and large <= MOST_TIMES_LARGER * small:
             # texts that are the same word by word are one: two never are
-            found[pair] = min(likeness, 0.99)
+            found[pair] = min(count / small, 0.99)
     return found
 
 

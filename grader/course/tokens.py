@@ -27,7 +27,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.MULTILINE | re.DOTALL,
 )
 _OPENS, _CLOSES = frozenset("([{"), frozenset(")]}")
-_ASSIGNS = frozenset({"=", "+=", "-=", "*=", "/=", "//=", "%=", "@=", "&=", "|=", "^=", "**=", ":="})
+_ASSIGNS = frozenset({"=", "+=", "-=", "*=", "/=", "//=", "%=", "@=", "&=", "|=", "^=", "**="})
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W_]+")
 
 
@@ -118,6 +118,8 @@ def _given_in(statement: Sequence[Token]) -> set[str]:
             binding = token.text
         elif (binding, token.text) in (("for", "in"), ("lambda", ":")):
             binding = ""
+        elif token.text == ":=":
+            given.add(before)
         elif token.kind == "name" and (
             before in ("def", "class", "as")
             or (binding and before != ".")
