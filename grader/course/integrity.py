@@ -16,6 +16,7 @@ from typing import Any
 from nbformat import NotebookNode, v4
 
 from grader.course.notebooks import MARK, cell_id, grade_id
+from grader.course.outputs import harmless
 from grader.course.result import Note
 from grader.errors import Text
 
@@ -187,7 +188,8 @@ def _own(cell: Cell, place: str, index: int) -> NotebookNode:
     make: dict[str, Callable[..., NotebookNode]] = {
         "code": v4.new_code_cell, "markdown": v4.new_markdown_cell, "raw": v4.new_raw_cell,
     }  # fmt: skip
-    return make[cell.type](cell.source, id=cell_id("own", place, str(index)))
+    source = cell.source if cell.type == "code" else harmless(cell.source)
+    return make[cell.type](source, id=cell_id("own", place, str(index)))
 
 
 def _cell(found: Any) -> Cell | None:

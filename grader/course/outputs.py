@@ -2,11 +2,13 @@
 
 nbgrader reads a mark off a test cell's outputs: the first result is the points, and a cell without any has full marks.
 So every test cell gets a result of its own, whatever happened. Words go into a stream of text: nothing of a
-submission is ever shown as HTML.
+submission is ever shown as HTML. An answer is Markdown, which formgrader shows to an instructor who may change every
+mark of the course: HTML and links are taken out of it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +20,11 @@ from grader.errors import Text
 from grader.verdict import CheckResult, Verdict, unpack
 
 PROPOSAL = "practice-proposal"  # in a cell's metadata: ours, written anew each time
+_HARMFUL = (
+    (re.compile(r"<(?=[A-Za-z/!?])"), "&lt;"),
+    (re.compile(r"\](?=[(:])"), "]\\\\"),  # [words](address), [name]: address
+    (re.compile(r"\\(href|url|class|cssId|style|require|html\w*)(?![A-Za-z])"), r"\1"),  # what MathJax makes HTML of
+)
 _MARKS = {"passed": "✓", "failed": "✗", "broken": "!", "not_run": "·"}
 _NOT_RUN = Text("Not run: the exercise has changed since it was handed out.", "没有运行：练习在发放之后改动过。")
 
@@ -36,6 +43,8 @@ def annotate(notebook: NotebookNode, results: Mapping[str, Result]) -> None:
         id = grade_id(cell)
         if cell.cell_type == "code":
             cell.outputs = []
+        elif known.get("solution"):
+            cell.source = harmless(cell.source)
         if id in here and here[id].kind == "question":
             cells.append(_proposal_cell(here[id]))
         elif id in here and cell.cell_type == "code":
@@ -48,8 +57,7 @@ def annotate(notebook: NotebookNode, results: Mapping[str, Result]) -> None:
 def proposal(result: Result) -> str:
     """The score of an answer and its reasons, in plain text."""
     grade = result.verdict or {}
-    lines = [f"Proposed 建议分: {result.points:g} / {result.max_points:g}"]
-    lines += [f"! {_both(note.text)}" for note in result.notes]
+    lines = [f"! {_both(note.text)}" for note in result.notes]
     if not grade:
         lines.append(_both(_reason(result)))
     signs = {"covered": "✓", "partial": "~", "missing": "·", "contradicted": "✗"}
@@ -58,7 +66,18 @@ def proposal(result: Result) -> str:
         lines.append(f"{signs[point['status']]} {_both(_text(text))}")
     for wrong in grade.get("wrong", ()):
         lines.append(f"✗ “{' '.join(wrong['quote'].split())}”: {_both(_text(wrong['why']))}")
-    return "\n".join(lines)
+    # a list, as Markdown and as text
+    said = "\n".join("- " + line.replace("\n", "\n  ") for line in lines)
+    return harmless(f"Proposed 建议分: {result.points:g} / {result.max_points:g}\n\n{said}")
+
+
+def harmless(markdown: str) -> str:
+    """A student's Markdown without HTML, links and images: nbgrader's pages would give them to a browser as they are.
+    Formulas stay.
+    """
+    for wrong, right in _HARMFUL:
+        markdown = wrong.sub(right, markdown)
+    return markdown
 
 
 def _marked(check: CheckResult | None, worth: float, otherwise: Text) -> list[NotebookNode]:
@@ -66,7 +85,7 @@ def _marked(check: CheckResult | None, worth: float, otherwise: Text) -> list[No
     if check is None:
         return [_score(0.0), _stream(_both(otherwise))]
     earned = worth * check.points / check.max_points if check.outcome == "passed" else 0.0
-    parts = [f"{_MARKS[check.outcome]} {_both(check.title)}: {earned:g} / {worth:g}"]
+    parts = [f"{_MARKS[check.outcome]} {earned:g} / {worth:g}  {_both(check.title)}"]
     if check.outcome != "passed":
         for text in (check.message, check.counterexample, check.hint):
             parts += [each for each in dict.fromkeys((text.en, text.zh)) if each]
