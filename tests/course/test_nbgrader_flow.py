@@ -32,7 +32,8 @@ class Flow(Ground):
         if not folder.is_dir():
             folder.mkdir(parents=True)
             (folder / "nbgrader_config.py").write_text(
-                f"c = get_config()\nc.CourseDirectory.course_id = {COURSE_ID!r}\nc.Exchange.root = {str(self.exchange)!r}\n"
+                f"c = get_config()\nc.CourseDirectory.course_id = {COURSE_ID!r}\n"
+                f"c.Exchange.root = {str(self.exchange)!r}\n"
                 f"c.Exchange.cache = {str(folder / 'cache')!r}\n"
             )
         return folder
