@@ -6,6 +6,7 @@ spoils nothing.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
@@ -188,6 +189,10 @@ class LocalModule:
         if callable(value):
             return lambda *arguments, **named: self._call(name, value, arguments, named)
         return value
+
+    def values(self, *names: str) -> list[Any]:
+        with making(self._candidate._switches):
+            return [operator.attrgetter(name)(self._module) for name in names]
 
     def named_parameters(self) -> list[tuple[str, nn.Parameter]]:
         return list(self._module.named_parameters())

@@ -20,6 +20,10 @@ from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import torch
+from torch import nn
+
+from grader.errors import WireError
+from grader.wire.modules import build, describe
 
 Arguments = dict[str, Any]
 
@@ -125,6 +129,10 @@ class Copy:
         copy: Any
         if kind is torch.Tensor:
             copy = self._tensor(value)
+        elif kind is nn.Parameter:
+            copy = nn.Parameter(self._tensor(value).detach(), value.requires_grad)
+        elif issubclass(kind, nn.Module):
+            copy = self._module(value)
         elif kind is list:
             copy = self._copies[id(value)] = []  # before its items, which may hold it
             copy.extend([self.of(item) for item in value])
@@ -143,6 +151,16 @@ class Copy:
         else:
             raise Unrepeatable
         self._copies[id(value)] = copy
+        return copy
+
+    def _module(self, value: nn.Module) -> nn.Module:
+        """A module of torch's own classes, as the wire knows them."""
+        try:
+            copy = build(self.of(describe(value)))
+        except WireError as error:
+            raise Unrepeatable from error
+        if vars(copy).keys() != vars(value).keys():  # it has got an attribute since it was made
+            raise Unrepeatable
         return copy
 
     def _look_at(self, value: torch.Tensor) -> None:

@@ -240,6 +240,16 @@ class RemoteModule:
             return self._mirror(reply["parameter"])
         return reply["value"]
 
+    def values(self, *names: str) -> list[Any]:
+        """Several plain attributes, `norm.eps`, at the cost of one."""
+        reply, _ = self._candidate._link.request(
+            {"op": "get", "on": self._number, "names": list(names)}, Encoder(), call=self._label
+        )
+        if "raised" in reply:
+            raise raised(reply["raised"], self._label)
+        found: list[Any] = reply["value"]
+        return found
+
     # ----------------------------------------------------------- parameters
 
     def _mirror(self, described: Any) -> nn.Parameter:

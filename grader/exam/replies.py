@@ -75,6 +75,10 @@ def _complete(request: Mapping[str, Any], parts: dict[str, Any]) -> None:
         grads = _is(list, parts["value"])
         if len(grads) != wanted or any(grad is not None and not isinstance(grad, torch.Tensor) for grad in grads):
             raise WireError("gradients that do not fit the call")
+    elif operation == "get" and "names" in request:
+        _need(parts, "value")
+        if len(_is(list, parts["value"])) != len(request["names"]):
+            raise WireError("a reply without what was asked for")
     elif operation == "get" and not parts.keys() & {"parameter", "method", "value"}:
         raise WireError("a reply without what was asked for")
     elif operation == "module" and request["do"] in _STATES:

@@ -206,6 +206,8 @@ class Server:
         return {"value": [found.get(id(tensor)) for tensor in wanted]}, None
 
     def get(self, request: Reply, _decoder: Decoder) -> tuple[Reply, None]:
+        if "names" in request:
+            return {"value": [self.target({**request, "name": name}) for name in request["names"]]}, None
         value = self.target(request)
         if isinstance(value, nn.Parameter):
             return {"parameter": self.describe_parameter(value)}, None

@@ -118,6 +118,13 @@ def test_writing_to_a_parameter_reaches_the_submission(stage: Stage) -> None:
     assert torch.equal(net(torch.ones(1, 2)), torch.full((1, 3), 4.0))
 
 
+def test_several_plain_attributes_come_at_once(stage: Stage) -> None:
+    net = stage.candidate(SOURCE).Net(4).eval()
+    assert net.values("norm.eps", "training", "one.in_features") == [1e-5, False, 4]
+    with pytest.raises(AttributeError, match="nothing"):
+        net.values("norm.eps", "norm.nothing")
+
+
 def test_parameters_are_fetched_when_somebody_looks(stage: Stage) -> None:
     """A call leaves room for the gradients of parameters; the values come with the first look."""
     net = stage.candidate(SOURCE).Net(4).eval()

@@ -11,6 +11,7 @@ import pytest
 import torch
 from exam_ground import double_exercise
 from hypothesis import strategies as st
+from torch import nn
 
 from grader.content import Exercise
 from grader.errors import Text
@@ -211,7 +212,59 @@ def test_copies_are_true() -> None:
     assert torch.equal(made["generator"].get_state(), generator.get_state())
 
 
-@pytest.mark.parametrize("value", [torch.ones(2, requires_grad=True) * 2, torch.nn.Linear(1, 1), object(), [object()]])
+def changed(module: nn.Module) -> nn.Module:
+    """With an attribute that a module of its class does not have."""
+    module.mine = 1  # type: ignore[assignment]  # any value can be put there
+    return module
+
+
+class Own(nn.Linear):
+    """A class that is not torch's."""
+
+
+def hooked() -> nn.Module:
+    module = nn.Linear(1, 1)
+    module.register_forward_hook(lambda *_: None)
+    return module
+
+
+def test_a_module_of_torch_is_copied_whole() -> None:
+    linear = nn.Linear(3, 2, bias=False, dtype=torch.float64).eval()
+    linear.weight.requires_grad_(False)
+    module = nn.Sequential(linear, nn.ReLU(), linear, nn.LayerNorm(3))
+    state = torch.get_rng_state()
+    copy = Copy().of((module, linear.weight))[0]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert str(copy) == str(module)
+    assert copy[0] is copy[2]
+    assert not copy[0].weight.requires_grad
+    assert copy[3].weight.requires_grad
+    assert [one.training for one in copy.modules()] == [one.training for one in module.modules()]
+    for (name, one), (_, other) in zip(copy.named_parameters(), module.named_parameters(), strict=True):
+        assert torch.equal(one, other), name
+        assert one.data_ptr() != other.data_ptr(), name
+
+
+def test_modules_are_remembered() -> None:
+    def linear(weight: torch.Tensor) -> nn.Module:
+        module = nn.utils.skip_init(nn.Linear, 3, 2, bias=False)
+        with torch.no_grad():
+            module.weight.copy_(weight)
+        return module
+
+    check, seen = recorded(case=tensors(2, 3).map(linear))
+    rehearsed(check)
+    drawn = [case.weight for case in seen]
+    seen.clear()
+    assert check.recall(candidate=Candidate())
+    assert len(drawn) == 12
+    assert all(torch.equal(case.weight, weight) for case, weight in zip(seen, drawn, strict=True))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [torch.ones(2, requires_grad=True) * 2, Own(1, 1), changed(nn.Linear(1, 1)), hooked(), object(), [object()]],
+)
 def test_what_has_a_history_or_is_unknown_is_not_copied(value: Any) -> None:
     with pytest.raises(Unrepeatable):
         Copy().of(value)
