@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -187,7 +188,8 @@ def _write(file: Path, write: Callable[[TextIO], object]) -> None:
             write(out)
         temporary.replace(file)
     except (OSError, ValueError) as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         why = (error.strerror if isinstance(error, OSError) else "") or str(error)
         raise UsageError(
             Text(f"{shown(file)} cannot be written: {why}", f"无法写入 {shown(file)}：{why}"),
