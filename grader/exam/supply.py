@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from grader.confine import clean_environment
 from grader.errors import GraderFault, Text
@@ -27,11 +27,14 @@ class Supply:
     measurements.
     """
 
+    # What the interpreter runs. Tests have a nursery that goes without a layer, as on a machine that lacks it.
+    program: ClassVar[tuple[str, ...]] = ("-m", "grader.worker.nursery")
+
     def __init__(self, forbidden: Sequence[Path] = (), *, confined: bool = True) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.requests = ours
         self._ahead: _Order | None = None
-        command = [sys.executable, "-P", "-m", "grader.worker.nursery", "--fd", str(theirs.fileno())]
+        command = [sys.executable, "-P", *self.program, "--fd", str(theirs.fileno())]
         command += ["--parent", str(os.getpid())]
         if not confined:
             command.append("--unconfined")

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from hostile_entry import RIGHT, SIGNATURE, Hostile
+from hostile_entry import EVIDENCE, RIGHT, SIGNATURE, Hostile
 
 from grader.content import Catalogue, Exercise, builtin_root
 from grader.exam.examine import examine
-from grader.exam.link import Link, Submitted
+from grader.exam.failures import CandidateRaised, WorkerLost
+from grader.exam.link import Link, LoadFailure, Submitted
 from grader.exam.remote import RemoteCandidate
 from grader.exam.supply import Supply
+from grader.journal.entries import Note, new_id, now
+from grader.journal.inbox import Inbox
 from grader.verdict import Verdict
 
 _CACHES = shutil.ignore_patterns("__pycache__")
@@ -38,10 +44,14 @@ class Ground:
     short: Exercise  # with little time and memory
     free: Exercise  # without bans
     scratch: Path
+    outside: Outside
     clean: Traces | None = None  # what there is when nothing runs
 
     @classmethod
-    def lay(cls, supply: Supply, folder: Path) -> Ground:
+    def lay(cls, supply: Supply) -> Ground:
+        # Not one of pytest's, where only its own user may enter: another one is to get as far as the attack.
+        folder = Path(tempfile.mkdtemp(prefix="practice-test-"))
+        folder.chmod(0o755)
         content = folder / "content"  # a copy: what changes in it was changed by a submission
         for half in ("exercises", "solutions"):
             shutil.copytree(builtin_root() / half / "self_attention", content / half / "self_attention", ignore=_CACHES)
@@ -51,7 +61,14 @@ class Ground:
         scratch.mkdir()
         scratch.chmod(0o777)
         tidy(scratch)
-        return cls(supply, exercise, replace(exercise, limits=limits), replace(exercise, bans=()), scratch)
+        return cls(
+            supply, exercise, replace(exercise, limits=limits), replace(exercise, bans=()), scratch, Outside(folder)
+        )
+
+    def close(self) -> None:
+        self.supply.close()
+        self.outside.close()
+        shutil.rmtree(self.scratch.parent)
 
     def source_of(self, entry: Hostile) -> str:
         """With its placeholders filled in."""
@@ -61,11 +78,22 @@ class Ground:
             "@KIT@": builtin_root(),
             "@SCRATCH@": self.scratch,
             "@EXAMINER@": os.getpid(),
+            "@VICTIM@": self.outside.victim.pid,
+            "@DAEMON@": self.outside.daemon,
+            "@JOURNAL@": self.outside.journal,
         }
         source = entry.source
         for name, place in places.items():
             source = source.replace(name, str(place))
         return source
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """What no verdict may say: places, lines of hidden files, addresses in the examiner's memory."""
+        private = self.exercise.private
+        lines = [line.strip() for name in ("reference.py", "mistakes.py") for line in (private / name).open()]
+        long = [line for line in lines if len(line) > 40 and '"' not in line]
+        return (str(private.parent), "checks.py", "mistakes.py", " at 0x", *long)
 
     def verdict(self, entry: Hostile) -> Verdict:
         """The entry's verdict, as an examiner writes it."""
@@ -92,10 +120,46 @@ class Ground:
             link.close()
 
 
+class Outside:
+    """What else there is on a user's machine: a process, a socket that listens for commands, a journal. None of it is
+    anybody else's to touch.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.victim = subprocess.Popen(["sleep", "infinity"], env={"TOKEN": "of another"})
+        private = folder / "private"
+        private.mkdir(mode=0o700)
+        self.daemon = private / "daemon.sock"
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(str(self.daemon))
+        self._listening.listen(512)
+        self.journal = private / "inbox"
+        Inbox(self.journal).put(Note(new_id(), now(), "hint", "self_attention"))
+
+    def close(self) -> None:
+        self._listening.close()
+        self.victim.kill()
+        self.victim.wait()
+
+
+def got_it(ground: Ground, entry: Hostile) -> bool:
+    """Whether a submission gets what it is after, when its own worker is asked one question."""
+    try:
+        answer = ground.answers(ground.source_of(entry))
+    except CandidateRaised as error:
+        return EVIDENCE in error.said
+    except (WorkerLost, LoadFailure):
+        return False
+    finally:
+        tidy(ground.scratch)
+    return RIGHT not in entry.source and torch.equal(answer, ANSWER)  # it has become the reference
+
+
 @dataclass(frozen=True)
 class Traces:
     """What must be the same before and after."""
 
+    victim_lives: bool
     processes: frozenset[int]
     nursery_descriptors: int
     own_descriptors: int
@@ -108,6 +172,7 @@ class Traces:
         nursery = ground.supply.process.pid
         family = descendants(nursery)
         return cls(
+            ground.outside.victim.poll() is None,
             frozenset(family),
             sum(_descriptors(pid) for pid in (nursery, *family)),
             _descriptors(os.getpid()),
@@ -152,7 +217,7 @@ def _descriptors(pid: int) -> int:
 
 def _files(ground: Ground) -> tuple[object, ...]:
     found = []
-    for root in (ground.scratch, ground.exercise.public, ground.exercise.private):
+    for root in (ground.scratch, ground.outside.journal, ground.exercise.public, ground.exercise.private):
         for folder, _, names in os.walk(root):
             for name in sorted(names):
                 seen = Path(folder, name).stat()
@@ -163,7 +228,8 @@ def _files(ground: Ground) -> tuple[object, ...]:
 def tidy(scratch: Path) -> None:
     """Undo what an attack did where nothing confined it."""
     for path in scratch.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    Path("/dev/shm/practice-hostile").unlink(missing_ok=True)
     for name in ("keep", "keep-0"):
         (scratch / name).write_text("kept")
         (scratch / name).chmod(0o666)

@@ -1,7 +1,8 @@
 """What an entry of the table is, and the pieces that submissions are written with.
 
 Placeholders in a source: @SOLUTIONS@ and @EXERCISES@ the content's folders, @KIT@ the repository, @SCRATCH@ a folder
-that anyone may write to, @EXAMINER@ the process id of the examiner. A source that got what it was after raises
+that anyone may write to, @EXAMINER@ the process id of the examiner, @VICTIM@ that of another process, @DAEMON@ a socket
+that listens where a daemon's would, @JOURNAL@ a journal's inbox. A source that got what it was after raises
 `AssertionError("EVIDENCE ...")`: that text must never be in a verdict.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from typing import Any
 
 SIGNATURE = "def self_attention(x, w_q, w_k, w_v, *, causal=False, key_padding_mask=None):\n"
 EVIDENCE = "EVIDENCE"
@@ -38,6 +40,10 @@ UNCHANGED = frozenset({"test_inputs_unchanged"})
 EMPTY = SHAPE | UNCHANGED
 NOTHING: frozenset[str] = frozenset()
 
+# The layers that a machine may lack while it has all others.
+LANDLOCK, SECCOMP = frozenset({"landlock"}), frozenset({"seccomp"})
+SPARABLE = LANDLOCK | SECCOMP
+
 
 @dataclass(frozen=True)
 class Hostile:
@@ -45,6 +51,9 @@ class Hostile:
 
     `says` stands in the first failing check's message. `needs_confinement`: without it the source gets what it is
     after, which is shown first. `hangs`: graded with short limits; `whole`: by all checks, and diagnosed.
+
+    `stopped_by` are the layers of `SPARABLE` that stop it without the other, Landlock from its version `abi` on.
+    `needs_root`: only root gets anywhere to begin with; `optional`: a kernel or a container may refuse it to everybody.
     """
 
     source: str
@@ -55,6 +64,10 @@ class Hostile:
     whole: bool = False
     only: tuple[str, ...] = ()  # the checks to grade it by, where the usual ones do not show it
     shows: str = "test_values"  # of a banned way: the check that passes where nothing is banned
+    stopped_by: frozenset[str] = SPARABLE
+    abi: int = 1
+    needs_root: bool = False
+    optional: bool = False
 
 
 def in_call(body: str, before: str = "", result: str = ZEROS) -> str:
@@ -79,7 +92,7 @@ def returning(expression: str, before: str = "") -> str:
     return f"{RIGHT}\n{textwrap.dedent(before)}\n{SIGNATURE}{call}    return {expression}\n"
 
 
-def probing(body: str, before: str = "") -> Hostile:
+def probing(body: str, before: str = "", **how: Any) -> Hostile:
     """A submission that tries something only confinement stops; `body` sets `got` to what it got, or raises OSError."""
     attempt = textwrap.indent(textwrap.dedent(body).strip(), "        ")
     source = f"""
@@ -94,7 +107,7 @@ import torch
         raise AssertionError(f"{EVIDENCE} {{got!r}}")
     return {ZEROS}
 """
-    return Hostile(source, earns=EMPTY, needs_confinement=True)
+    return Hostile(source, earns=EMPTY, needs_confinement=True, **how)
 
 
 def _indented(body: str) -> str:

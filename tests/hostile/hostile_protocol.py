@@ -41,6 +41,10 @@ PROTOCOL = {
         "SOCKET.close()\nwhile True:\n    pass", hangs=True, says="broke the connection"
     ),
     "half of a shutdown": _sending("SOCKET.shutdown(1)"),
+    "descriptors for the examiner": _sending(
+        "import socket\nSOCKET.setblocking(True)\nfor _ in range(20):\n"
+        "    SOCKET.sendmsg([b''.join([b'PRK1', bytes(12)])], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', 0))])"
+    ),
     "the descriptor closed below": _sending("os.close(SOCKET.fileno())"),
     "a reply before the reply": _sending(f"say(seq=sequence(), value={_ZEROS})"),
     "a reply to the next question": _sending(f"say(seq=sequence() + 1, value={_ZEROS}, graph=1)"),

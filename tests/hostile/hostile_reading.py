@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hostile_entry import EMPTY, SIGNATURE, Hostile, at_import, in_call, probing
+from dataclasses import replace
+
+from hostile_entry import EMPTY, LANDLOCK, SECCOMP, SIGNATURE, Hostile, at_import, in_call, probing
 
 READING = {
     "opens the reference": probing("got = open('@SOLUTIONS@/self_attention/reference.py').read(40)"),
@@ -148,3 +150,20 @@ ABSENT = {
         earns=EMPTY,
     ),
 }
+
+# What only one of the two layers stops that a machine may lack; the other stops it, too, everywhere else.
+_FILES = (
+    "opens the reference", "opens the kit's own reference", "lists the repository", "becomes the reference",
+    "imports the reference", "lists the checks", "walks the disk", "opens it by way of /proc", "reads the public half",
+    "maps a hidden file", "loads it with torch", "asks linecache", "reads accounts", "its own memory as a file",
+    "the examiner's command line", "every process",
+)  # fmt: skip
+_CALLS = (
+    "process_vm_readv", "a socket to the network", "a socket to a daemon", "a file made executable",
+    "a child that answers later", "a thread", "a signal to everyone",
+)  # fmt: skip
+READING |= {name: replace(READING[name], stopped_by=LANDLOCK) for name in _FILES}
+READING |= {name: replace(READING[name], stopped_by=SECCOMP) for name in _CALLS}
+# On what belongs to the one who runs the tests, or by a part of Python that another user may not read.
+for _name in ("memory of the examiner", "a file made executable", "a name in shared memory"):
+    READING[_name] = replace(READING[_name], needs_root=True)

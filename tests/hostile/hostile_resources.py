@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hostile_entry import EMPTY, RIGHT, SHAPE, SIGNATURE, Hostile, at_import, honest_but, in_call, probing
+from hostile_entry import EMPTY, RIGHT, SECCOMP, SHAPE, SIGNATURE, Hostile, at_import, honest_but, in_call, probing
 
 RESOURCES = {
     "an endless loop": Hostile(in_call("while True:\n    pass"), hangs=True, says="did not come back within"),
@@ -65,15 +65,21 @@ RESOURCES = {
         "".join("    " * depth + "if True:\n" for depth in range(120)) + "    " * 120 + "pass\n", says="line"
     ),
     "a fork bomb": probing(
-        "while True:\n    got = os.fork()\n    if got == 0:\n        os._exit(0)\n    break", "import os"
+        "while True:\n    got = os.fork()\n    if got == 0:\n        os._exit(0)\n    break",
+        "import os",
+        stopped_by=SECCOMP,
     ),
     "processes by the library": probing(
         "process = multiprocessing.get_context('fork').Process(target=int)\nprocess.start()\ngot = 'started'",
         "import multiprocessing",
+        stopped_by=SECCOMP,
+        needs_root=True,
     ),
     "a disk filled": probing("open('@SCRATCH@/full', 'wb').write(b'x' * 1_000_000)\ngot = 'written'"),
-    "a file that exists nowhere": probing("got = os.memfd_create('full')", "import os"),
+    "a file that exists nowhere": probing("got = os.memfd_create('full')", "import os", stopped_by=SECCOMP),
     "many descriptors": probing("got = len([os.dup(0) for _ in range(300)])", "import os"),
-    "more limits": probing("resource.setrlimit(resource.RLIMIT_CPU, (2, 2))\ngot = 'set'", "import resource"),
-    "its own priority": probing("got = os.nice(5)", "import os"),
+    "more limits": probing(
+        "resource.setrlimit(resource.RLIMIT_CPU, (2, 2))\ngot = 'set'", "import resource", stopped_by=SECCOMP
+    ),
+    "its own priority": probing("got = os.nice(5)", "import os", stopped_by=SECCOMP),
 }

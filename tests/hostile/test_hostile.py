@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from ground import ANSWER, Ground, Traces, tidy
+from ground import ANSWER, Ground, Traces, got_it
 from hostile_bans import BANS, HARMLESS
 from hostile_entry import EVIDENCE, Hostile
 from hostile_exits import EXITS
 from hostile_oracles import ORACLES, STATE
 from hostile_protocol import PROTOCOL
+from hostile_reach import REACH
 from hostile_reading import ABSENT, READING
 from hostile_resources import RESOURCES
 from hostile_tampering import TAMPERING
@@ -22,8 +24,7 @@ from hostile_values import VALUES
 from grader.content import builtin_root
 from grader.errors import Text
 from grader.exam.examine import examine
-from grader.exam.failures import CandidateRaised, WorkerLost
-from grader.exam.link import LoadFailure, Submitted
+from grader.exam.link import Submitted
 from grader.exam.supply import Supply
 from grader.verdict import Verdict
 
@@ -32,6 +33,7 @@ FAMILIES = {
     "tampering": TAMPERING,
     "reading": READING,
     "absent": ABSENT,
+    "reach": REACH,
     "values": VALUES,
     "protocol": PROTOCOL,
     "resources": RESOURCES,
@@ -46,26 +48,23 @@ torch.set_num_threads(1)  # before the first operation: as in an examiner
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+def ground() -> Iterator[Ground]:
     root = builtin_root()
     supply = Supply(forbidden=[root / "exercises", root / "solutions"])
-    ground = Ground.lay(supply, tmp_path_factory.mktemp("hostile"))
+    ground = Ground.lay(supply)
     assert ground.good().passed
     while len(Traces.take(ground).processes) > 1:  # the worker is on its way out
         time.sleep(0.01)
     ground.clean = Traces.take(ground)
     yield ground
-    supply.close()
+    ground.close()
 
 
 @pytest.fixture(scope="module")
-def unconfined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    supply = Supply(confined=False)
-    folder = tmp_path_factory.mktemp("unconfined")
-    for above in (folder, *folder.parents[:2]):
-        above.chmod(0o755)
-    yield Ground.lay(supply, folder)
-    supply.close()
+def unconfined() -> Iterator[Ground]:
+    ground = Ground.lay(Supply(confined=False))
+    yield ground
+    ground.close()
 
 
 def words_of(verdict: Verdict) -> list[str]:
@@ -89,8 +88,10 @@ def test_it_gains_nothing_and_leaves_nothing_behind(name: str, ground: Ground) -
     assert verdict.points == sum(check.max_points for check in verdict.checks if check.id in earned)
     first = next(check for check in verdict.checks if check.outcome == "failed")
     assert entry.says in first.message.en
+    source = ground.source_of(entry)
     for text in words_of(verdict):
         assert EVIDENCE not in text
+        assert [word for word in ground.hidden if word in text and word not in source] == []
         assert len(text) < LONGEST_TEXT or text in {check.output for check in verdict.checks}
         assert all(character == "\n" or character.isprintable() for character in text), "fit for a terminal"
     assert Traces.settled(ground) == ground.clean
@@ -113,16 +114,13 @@ def test_what_looks_like_an_attack_and_is_a_right_answer_passes(name: str, groun
 @pytest.mark.parametrize("name", CONFINED)
 def test_what_confinement_stops_works_without_it(name: str, unconfined: Ground) -> None:
     """Else that it is stopped would prove nothing."""
-    try:
-        answer = unconfined.answers(unconfined.source_of(CONFINED[name]))
-    except CandidateRaised as error:
-        assert EVIDENCE in error.said, error.said
-    except (WorkerLost, LoadFailure) as error:
-        pytest.fail(error.text.en)
-    else:  # it has become the reference
-        torch.testing.assert_close(answer, ANSWER)
-    finally:
-        tidy(unconfined.scratch)
+    entry = CONFINED[name]
+    if entry.needs_root and os.geteuid() != 0:
+        pytest.skip("only root could do this to begin with")
+    if not got_it(unconfined, entry):
+        if entry.optional:
+            pytest.skip("this machine refuses it to everybody")
+        pytest.fail("it does not get what it is after")
 
 
 @pytest.mark.parametrize("name", BANS)
