@@ -227,7 +227,8 @@ def assert_frequency(hits: int, trials: int, p: float, what: Text | None = None,
     """An exact two-sided binomial test: fails only when a right answer would give such a count less often than
     `alarm`.
     """
-    tail = min(_binomial_tail(hits, trials, p), _binomial_tail(trials - hits, trials, 1 - p))
+    few = hits <= trials * p  # the other tail holds the median
+    tail = _binomial_tail(hits, trials, p) if few else _binomial_tail(trials - hits, trials, 1 - p)
     if tail < alarm / 2:
         what = what or Text("the share", "比例")
         share = hits / max(trials, 1)
@@ -240,21 +241,25 @@ def assert_frequency(hits: int, trials: int, p: float, what: Text | None = None,
 
 
 def _binomial_tail(hits: int, trials: int, p: float) -> float:
-    """P(X <= hits) for X ~ B(trials, p), summed in logarithms."""
+    """P(X <= hits) for X ~ B(trials, p), where hits is at most trials * p: from there on terms only fall."""
     if p <= 0.0:
         return 1.0
     if p >= 1.0:
         return 1.0 if hits >= trials else 0.0
-    logs = [
+    log = (
         math.lgamma(trials + 1)
-        - math.lgamma(k + 1)
-        - math.lgamma(trials - k + 1)
-        + k * math.log(p)
-        + (trials - k) * math.log1p(-p)
-        for k in range(max(0, hits - 2000), hits + 1)
-    ]  # fmt: skip - terms further down are smaller than any alarm
-    top = max(logs, default=-math.inf)
-    return min(1.0, math.exp(top) * sum(math.exp(log - top) for log in logs)) if top > -700 else 0.0
+        - math.lgamma(hits + 1)
+        - math.lgamma(trials - hits + 1)
+        + hits * math.log(p)
+        + (trials - hits) * math.log1p(-p)
+    )
+    total = term = 1.0  # in units of the first
+    for k in range(hits, 0, -1):
+        term *= k * (1 - p) / ((trials - k + 1) * p)
+        total += term
+        if term < 1e-17 * total:
+            break
+    return min(1.0, math.exp(log) * total)
 
 
 __all__ = [
