@@ -14,6 +14,7 @@ from grader.exam import (
     assert_finite,
     assert_shape,
     check,
+    expectation,
     given,
     gradients,
     raises_value_error,
@@ -65,6 +66,7 @@ class Case(NamedTuple):
         """The residual stream between the two branches."""
         return self.x + self.attended(self.norm("ln1", self.x, eps[0]))
 
+    @expectation
     def expected(self, eps):
         """The formula, in the dtype of the case."""
         h = self.middle(eps)
@@ -122,19 +124,19 @@ def tempting(noise):
 
 
 def long_case(length, random):
-    """Small weights, and tokens that are orders of four numbers far apart: neither norm enlarges rounding errors."""
+    """One head, and tokens that are orders of four numbers far apart: neither norm enlarges rounding errors."""
     shapes = {**{f"attention.{name}": (4, 4) for name in PROJECTIONS}, "fc": (16, 4), "proj": (4, 16)}
     state = {f"{name}.weight": torch.randn(shape, generator=random) * 0.3 for name, shape in shapes.items()}
     state |= {f"{name}.bias": torch.randn(shape[0], generator=random) * 0.3 for name, shape in shapes.items()}
     for name in ("ln1", "ln2"):
         state |= {f"{name}.weight": torch.ones(4), f"{name}.bias": torch.zeros(4)}
     order = torch.rand(1, length, 4, generator=random).argsort(dim=-1)
-    return Case(2, state, torch.tensor([3.0, 1.0, -1.0, -3.0])[order])
+    return Case(1, state, torch.tensor([3.0, 1.0, -1.0, -3.0])[order])
 
 
 def eps_of(block):
     """The eps of both norms, which is the candidate's to choose."""
-    return block.ln1.eps, block.ln2.eps
+    return tuple(block.values("ln1.eps", "ln2.eps"))
 
 
 def assert_agrees(candidate, case, **how):
@@ -154,6 +156,7 @@ def all_gradients(candidate, case):
     return dict(zip(wanted, gradients(result, wanted), strict=True)), eps_of(block)
 
 
+@expectation
 def expected_gradients(case, eps):
     leaves = {name: value.clone().requires_grad_() for name, value in ({"x": case.x} | case.state).items()}
     result = case._replace(x=leaves["x"], state=leaves).expected(eps)
