@@ -30,7 +30,7 @@ from traitlets.config.loader import Config, PyFileConfigLoader
 from grader.content.place import shown
 from grader.course.config import find_its_programs
 from grader.course.course import CONFIG, Course
-from grader.course.marks import Marks, comment_on, marks_of
+from grader.course.marks import Marks, comment_on, marks_of, notebook_of
 from grader.course.result import Result
 from grader.errors import LANGUAGES, Text, UsageError
 
@@ -286,10 +286,11 @@ class Gradebook:
         for booking in bookings:
             submission, extension = submissions[booking.student]
             seconds = self._seconds_late(booking.submitted, extension)
+            there = {notebook_of(result) for result in booking.results if result.outcome != "missing"}
             for notebook in self._released:
                 id = notebooks[submission, notebook.id]
                 penalty = None
-                if seconds > 0:
+                if seconds > 0 and notebook.name in there:
                     penalty = self._late.late_submission_penalty(booking.student, scores[id], seconds)
                 if penalty is not None:
                     penalty = min(max(penalty, 0), scores[id])

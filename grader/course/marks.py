@@ -20,6 +20,11 @@ class Marks:
     needs_manual_grade: bool
 
 
+def notebook_of(result: Result) -> str:
+    """The notebook that a part stands in."""
+    return result.part if result.kind == "exercise" else QUESTIONS
+
+
 def marks_of(notebook: str, cells: Mapping[str, tuple[str, float]], results: Iterable[Result]) -> dict[str, Marks]:
     """The marks of each cell, by its id, of one notebook. A cell without a result has zero, as nbgrader gives it to
     a notebook that was not handed in.
