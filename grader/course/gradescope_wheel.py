@@ -17,12 +17,11 @@ from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-import grader
 from grader.errors import GraderFault, Text
 
 _NAME = "practice-llm"
 _EXTRA = "course"
-_PACKAGE = Path(grader.__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _WHEN = (2020, 1, 1, 0, 0, 0)  # the same content makes the same bytes
 _WHEEL = "Wheel-Version: 1.0\nGenerator: practice\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 

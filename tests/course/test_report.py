@@ -15,6 +15,8 @@ import pytest
 from course_ground import DIVIDES, GOOD_ANSWER, IN_PLACE, RIGHT, Ground
 from report_ground import EXERCISE, LONG, NAME, QUESTION, RENAMED, Book, Page, chromium, graded_book
 
+from grader.cli.course_output import export
+from grader.cli.course_output import report as report_command
 from grader.course.plain import cell, one_line, plain
 from grader.course.report import Report, summarise
 from grader.course.report_pages import html, tables, to_teach
@@ -367,3 +369,13 @@ class TestCommand:
             assert "Traceback" not in said
         said = course_ground.practice("course", "report", "ps1", "--course", folder / "nowhere", status=2)
         assert "course.yaml" in said
+
+
+def test_the_documentation_names_the_options_that_there_are() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
+    for command in (report_command, export):
+        lines = "\n".join(re.findall(rf"practice course {command.name} .*", text))
+        told = set(re.findall(r"--[a-z-]+", lines))
+        known = {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
+        assert told <= known
+        assert known - {"--course", "--lang", "--content", "--debug"} <= told
