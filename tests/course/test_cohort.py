@@ -100,7 +100,7 @@ def test_feedback_and_export_go_on_from_it(course_ground: Ground) -> None:
     grade(course_ground)
     course_ground.nbgrader("generate_feedback", "ps1")
     page = (course_ground.folder / "feedback/bob/ps1/scale.html").read_text()
-    assert "x / factor" in page
+    assert "Score: 0.0 / 2.0" in page
     course_ground.nbgrader("export")
     exported = (course_ground.folder / "grades.csv").read_text()
     assert len(exported.splitlines()) == 7
