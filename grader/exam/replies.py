@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import torch
 
 from grader.errors import WireError
+from grader.wire.dtypes import BY_DTYPE
 from grader.wire.frames import MAX_BODY
 
 LINE = 300
@@ -184,12 +185,16 @@ def _change(claim: Claim) -> dict[str, Any]:
 
 
 def _dtype(claim: Claim) -> torch.dtype:
-    return _is(torch.dtype, claim)
+    dtype = _is(torch.dtype, claim)
+    if dtype not in BY_DTYPE:
+        raise WireError("a dtype in a reply is none that a value could have")
+    return dtype
 
 
 def _shape(claim: Claim) -> tuple[int, ...]:
     shape = tuple(map(_number, _either(claim)))
-    if len(shape) > DIMENSIONS or any(size < 0 for size in shape):
+    # Without its zeros: torch works out strides for what holds no element, too.
+    if len(shape) > DIMENSIONS or any(size < 0 for size in shape) or math.prod(filter(None, shape)) > MAX_BODY:
         raise WireError("a shape in a reply is none")
     return shape
 

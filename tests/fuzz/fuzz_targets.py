@@ -85,6 +85,7 @@ def frames(data: bytes) -> None:
 REQUESTS: tuple[dict[str, Any], ...] = (
     {"op": "load", "seq": 7},
     {"op": "call", "seq": 7, "grad": True},
+    {"op": "call", "seq": 7, "grad": True, "outline": True},
     {"op": "backward", "seq": 7, "inputs": [0], "parameters": [1]},
     {"op": "get", "seq": 7},
     *({"op": "module", "seq": 7, "do": what} for what in ("parameters", "buffers", "modules", "state_dict")),
@@ -126,6 +127,8 @@ def _follow(link: Link, reply: dict[str, Any]) -> None:
         link._follow(reply["linked"])
     if "parameter" in reply:
         link.mirror(*reply["parameter"])
+    for _, *outline in reply.get("parameters", ()):
+        link.outlined(*outline)
 
 
 def _frame(message: dict[str, Any]) -> tuple[bytes, bytes]:
@@ -149,6 +152,8 @@ def _messages() -> Iterator[dict[str, Any]]:
     yield {"seq": 7, "raised": {"type": "E", "kinds": ["E"], "message": "m", "frames": [(1, "f", "x")], "banned": ""}}
     yield {"seq": 7, "linked": [{"module": -1, "training": True, "parameters": {"weight": (True, weight)}}]}
     yield {"seq": 7, "value": {"weight": torch.ones(1, dtype=torch.complex64), "b": torch.Size([2]), "d": torch.int8}}
+    outline = [("weight", 1, True, torch.float32, (2, 2)), ("bias", 2, False, torch.int64, ())]
+    yield {"seq": 7, "value": torch.ones(2), "graph": 1, "parameters": outline}
     yield {"seq": 7, "value": [("weight", (1, False, torch.ones(0, 3)))]}
 
 
