@@ -14,6 +14,7 @@ from grader.exam import (
     assert_shape,
     bool_tensors,
     check,
+    expectation,
     given,
     gradients,
     integers_tensor,
@@ -144,14 +145,21 @@ def tempting(values, n_query, visible):
     return Case(width, state, (torch.ones(batch, n_query, width), key, values), seen.expand(n_query, n_key))
 
 
-def assert_agrees(candidate, reference, case, **how):
-    """Compare one call with what the reference makes of the same numbers in float64."""
-    actual = case.call(case.layer(candidate))
+@expectation
+def expected(reference, case):
+    """What the reference makes of the same numbers in float64."""
     wide = case.doubled()
-    assert_close(actual, wide.call(wide.layer(reference)), **(how or VALUES[actual.dtype]))
+    return wide.call(wide.layer(reference)).detach()
+
+
+def assert_agrees(candidate, reference, case, **how):
+    """Compare one call with what is expected."""
+    actual = case.call(case.layer(candidate))
+    assert_close(actual, expected(reference, case), **(how or VALUES[actual.dtype]))
     return actual
 
 
+@expectation
 def all_gradients(candidate, case, shared=False):
     """Gradients by name: of the inputs, or of the one tensor that is all three of them, and of the parameters."""
     names = ("query",) if shared else ("query", "key", "value")
@@ -165,8 +173,7 @@ def all_gradients(candidate, case, shared=False):
 
 def assert_gradients_agree(candidate, reference, case, shared=False):
     actual = all_gradients(candidate, case, shared)
-    expected = all_gradients(reference, case.doubled(), shared)
-    for name, wanted in expected.items():
+    for name, wanted in all_gradients(reference, case.doubled(), shared).items():
         what = Text(f"the gradient of {name}", f"{name} 的梯度")
         assert_close(actual[name], wanted, what, **GRADIENT)
 
