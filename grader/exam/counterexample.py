@@ -164,6 +164,8 @@ class _Writer:
         if isinstance(value, (list, tuple)):
             inner = ", ".join(self._value("item", item) for item in value)
             return f"[{inner}]" if isinstance(value, list) else f"({inner},)"
+        if hasattr(value, "class_name"):  # of the worker, made by no call that is shown; its repr is an address of ours
+            return _identifier(wish)
         return repr(value)
 
     def _dict(self, values: dict[str, Any]) -> str:

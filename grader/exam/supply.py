@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -56,7 +57,7 @@ class Supply:
         if ahead is not None and ahead.limits != (memory_bytes, cpu_seconds):
             ahead.close()
             ahead = None
-        order = ahead or _Order((memory_bytes, cpu_seconds))
+        order = ahead or _made((memory_bytes, cpu_seconds))
         try:
             if order is not ahead:
                 order.send(self.requests)
@@ -73,13 +74,14 @@ class Supply:
     def order_ahead(self, memory_bytes: int, cpu_seconds: int) -> None:
         """Have the nursery fork a worker at once, for whoever calls `worker` first: an examiner about to be forked."""
         self.leave_ahead()
-        order = _Order((memory_bytes, cpu_seconds))
-        try:
-            order.send(self.requests)
-        except OSError:  # told to the one who needs the worker
-            order.close()
-        else:
-            self._ahead = order
+        with suppress(GraderFault):  # told to the one who needs the worker
+            order = _made((memory_bytes, cpu_seconds))
+            try:
+                order.send(self.requests)
+            except OSError:
+                order.close()
+            else:
+                self._ahead = order
 
     def leave_ahead(self) -> None:
         """Leave the worker that was ordered ahead to the process that was forked meanwhile."""
@@ -104,7 +106,12 @@ class _Order:
     def __init__(self, limits: tuple[int, int]) -> None:
         self.limits = limits
         self.ours, self._theirs = socket.socketpair()
-        self.leash, self._nursery_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self.leash, self._nursery_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError:
+            self.ours.close()
+            self._theirs.close()
+            raise
 
     def send(self, requests: socket.socket) -> None:
         memory_bytes, cpu_seconds = self.limits
@@ -115,6 +122,15 @@ class _Order:
     def close(self) -> None:
         self.ours.close()
         self.leash.close()
+
+
+def _made(limits: tuple[int, int]) -> _Order:
+    try:
+        return _Order(limits)
+    except OSError as error:
+        raise GraderFault(
+            f"no worker could be asked for: {error.strerror}", "close other programs, and run the command again"
+        ) from error
 
 
 class Worker:

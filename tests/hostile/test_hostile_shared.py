@@ -4,6 +4,8 @@ verdict that never comes.
 
 from __future__ import annotations
 
+import os
+import resource
 import subprocess
 import sys
 import sysconfig
@@ -13,13 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from grader.content import Catalogue, Exercise, scaffold
+from grader.content import Catalogue, Exercise, builtin_root, scaffold
 from grader.daemon.client import Request, run
 from grader.errors import GraderFault, UsageError
+from grader.exam.calls import Call, Log
+from grader.exam.counterexample import snippet
 from grader.exam.diagnosis import Frequency, same
 from grader.exam.examine import examine
 from grader.exam.link import Link, LoadFailure, Submitted
 from grader.exam.modules import load
+from grader.exam.remote import RemoteObject
 from grader.exam.supply import Supply
 from grader.exam.warmth import rehearse
 
@@ -139,3 +144,35 @@ def test_more_hits_than_draws_are_like_no_frequency() -> None:
     """Of a submission that gives back three values for each draw: it once cost the verdict."""
     assert not same(Frequency(300, 100), Frequency(50, 100))
     assert same(Frequency(300, 100), Frequency(300, 100))
+
+
+@pytest.mark.parametrize("room", range(4))
+def test_without_descriptors_a_worker_is_asked_for_in_vain_and_the_next_is_had(supply: Supply, room: int) -> None:
+    """`room` are the descriptors that are left; what was opened on the way is closed again."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = os.listdir("/proc/self/fd")
+    lowest = min(set(range(len(before) + 1)) - {int(name) for name in before})
+    taken = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, before)) + 1 + room, limits[1]))
+        while lowest < max(map(int, before)):
+            taken.append(os.open("/dev/null", os.O_RDONLY))
+            lowest = taken[-1] + 1
+        supply.order_ahead(1 << 28, 60)
+        supply.leave_ahead()
+        with pytest.raises(GraderFault, match="no worker could be asked for"):
+            supply.worker(1 << 28, 60)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for descriptor in taken:
+            os.close(descriptor)
+    assert os.listdir("/proc/self/fd") == before
+    supply.worker(1 << 28, 60).kill()
+
+
+def test_a_snippet_says_no_address() -> None:
+    log = Log()
+    log.calls.append(Call("step", (RemoteObject(None, 3, "submission.Cache"),), {}, "(cache)"))  # type: ignore[arg-type]
+    shown = snippet(log, Catalogue([builtin_root()]).get("kv_cache"), None)
+    assert "print(step(cache))" in shown
+    assert " at 0x" not in shown
