@@ -16,6 +16,7 @@ from grader.exam import (
     assert_shape,
     bool_tensors,
     check,
+    expectation,
     given,
     gradients,
     raises_value_error,
@@ -84,6 +85,7 @@ class Case(NamedTuple):
         h = self.norm("norm1", first, eps[0])
         return first, h + kept[1] * self.linear("linear2", F.gelu(self.linear("linear1", h)))
 
+    @expectation
     def expected(self, eps, kept=(1.0, 1.0)):
         """The formula, in the dtype of the case."""
         return self.norm("norm2", self.sums(eps, kept)[1], eps[1])
@@ -171,7 +173,7 @@ def tempting(x, visible):
 
 def eps_of(layer):
     """The eps of both norms, which is the candidate's to choose."""
-    return layer.norm1.eps, layer.norm2.eps
+    return tuple(layer.values("norm1.eps", "norm2.eps"))
 
 
 def assert_agrees(candidate, case, **how):
@@ -194,6 +196,7 @@ def all_gradients(candidate, case):
     return dict(zip(wanted, gradients(case.real(result), wanted), strict=True)), eps_of(layer)
 
 
+@expectation
 def expected_gradients(case, eps):
     leaves = {name: value.clone().requires_grad_() for name, value in ({"x": case.x} | case.state).items()}
     case = case._replace(x=leaves["x"], state=leaves)

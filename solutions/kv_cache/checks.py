@@ -13,6 +13,7 @@ from grader.exam import (
     assert_finite,
     assert_shape,
     check,
+    expectation,
     given,
     gradients,
     integers_tensor,
@@ -56,6 +57,7 @@ class Case(NamedTuple):
     def parts(self):
         return self.x.split(self.chunks, dim=1)
 
+    @expectation
     def expected(self, reference):
         """What the reference makes of the whole sequence in float64."""
         wide = self.doubled()
@@ -129,6 +131,7 @@ def assert_agrees(candidate, reference, case, **how):
     return actual
 
 
+@expectation
 def all_gradients(candidate, case):
     """Gradients by name for a sequence without a cache."""
     layer = case.layer(candidate)
@@ -138,6 +141,7 @@ def all_gradients(candidate, case):
     return dict(zip(wanted, gradients(output, wanted), strict=True))
 
 
+@expectation
 def continued_gradients(candidate, case):
     """Gradients by name for the last chunk, after the others went into the cache."""
     layer = case.layer(candidate)
@@ -284,6 +288,7 @@ def test_old_keys_are_kept(candidate, reference, case):
     assert_close(actual, expected, what, **VALUES[actual.dtype])
 
 
+@expectation
 def after_new_weights(candidate, case):
     """The outputs for chunks between which k_proj and v_proj change."""
     layer, outputs, cache = case.layer(candidate), [], None
