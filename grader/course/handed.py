@@ -245,9 +245,10 @@ def _read(path: Path, most: int) -> bytes | Note | None:
             return Note("link", Text(f"{path.name} is a link: not read.", f"{path.name} 是一个链接：没有读取。"))
         why = getattr(error, "strerror", None) or type(error).__name__
         return Note("unreadable", Text(f"{path.name} cannot be read: {why}.", f"无法读取 {path.name}：{why}。"))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return Note("unreadable", Text(f"{path.name} is not a file.", f"{path.name} 不是文件。"))
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return Note("unreadable", Text(f"{path.name} is not a file.", f"{path.name} 不是文件。"))
         try:
             data = file.read(most + 1)
         except OSError as error:
@@ -267,12 +268,13 @@ def _about_folder(folder: Path, assignment: Assignment) -> Iterator[Note]:
     for index, (entry, inside) in enumerate(_entries(folder)):
         if index >= _MOST_ENTRIES:
             break
-        if entry.is_symlink() or entry.name.endswith(SET_ASIDE):
+        regular = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+        if not regular or entry.name.endswith(SET_ASIDE):
             links.append(entry.name.removesuffix(SET_ASIDE))
         elif not (inside or entry.name in names or entry.name in _KNOWN or entry.name.startswith(".")):
             strays.append(entry.name)
     for kind, found, said in (
-        ("link", links, Text("Links are not followed: {}.", "不会跟随链接：{}。")),
+        ("link", links, Text("Links and pipes are not read: {}.", "不会读取链接和管道：{}。")),
         (
             "stray",
             strays,

@@ -41,13 +41,14 @@ def set_links_aside(assignment: str, student: str, notebooks: list[str]) -> None
     """Rename links and special files in what a student handed in, so that nbgrader does not follow them: it would copy
     another student's file, or never come to an end of /dev/zero. Nothing is lost, and a note names them.
     """
-    folder = Path("submitted") / student / assignment  # nbgrader has changed into the course's folder
-    for parent, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            path = Path(parent, name)
-            mode = path.lstat().st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and not name.endswith(SET_ASIDE):
-                path.rename(path.with_name(name + SET_ASIDE))
+    # nbgrader's other arguments are what it was asked for: '*' for everybody
+    for folder in {Path(notebook).parent for notebook in notebooks}:
+        for parent, folders, files in os.walk(folder):
+            for name in (*folders, *files):
+                path = Path(parent, name)
+                mode = path.lstat().st_mode
+                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and not name.endswith(SET_ASIDE):
+                    path.rename(path.with_name(name + SET_ASIDE))
 
 
 class SubmissionExporter(NotebookExporter):
