@@ -7,13 +7,14 @@ import random
 import signal
 from contextlib import suppress
 
+import pytest
 from cohort_ground import POINTS, Started, gone, graded_by_daemon, hand_in_all, results_of, start
 from course_ground import Ground
 from nbgrader.api import Gradebook
 
-STUDENTS = 60
+STUDENTS = 60 if os.environ.get("SOAK") else 30
 PARTS = 2 * STUDENTS  # the notebook, and the question that nobody answers
-KILLS = 6
+KILLS = 12 if os.environ.get("SOAK") else 3
 THREADS = 2 * (os.cpu_count() or 1) + 4  # at most so many are under way when a run is killed
 
 
@@ -42,6 +43,7 @@ def kill_at(started: Started, count: int) -> bool:
     return there
 
 
+@pytest.mark.soak
 def test_the_run_is_killed(course_ground: Ground) -> None:
     sources = hand_in_all(course_ground, STUDENTS)
     start(course_ground, "--student", "student000").ended()  # the daemon is there
@@ -59,6 +61,7 @@ def test_the_run_is_killed(course_ground: Ground) -> None:
     assert graded_by_daemon(course_ground) - before == asked
 
 
+@pytest.mark.soak
 def test_workers_are_killed(course_ground: Ground) -> None:
     sources = hand_in_all(course_ground, STUDENTS)
     started = start(course_ground, "--workers", "2")
