@@ -49,7 +49,9 @@ def cases(draw, *, scale=1.0, dtype=torch.float32, requires_grad=False, **option
 
 
 def layer(weight, bias=None):
-    linear = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, dtype=weight.dtype)
+    # Initial values would be drawn from torch's global generator, and such examples are not remembered.
+    height, width = weight.shape
+    linear = nn.utils.skip_init(nn.Linear, width, height, bias=bias is not None, dtype=weight.dtype)
     with torch.no_grad():
         linear.weight.copy_(weight)
         if bias is not None:
@@ -184,10 +186,10 @@ def test_rounding(candidate, linear):
     points=2,
     rules=["zeros"],
 )
-@given(case=cases(), data=st.data(), examples=8)
-def test_zero_row(candidate, case, data):
+@given(case=cases(), row=sizes(0, 4), examples=8)
+def test_zero_row(candidate, case, row):
     linear, x = case
-    row = data.draw(sizes(0, linear.out_features - 1))
+    row %= linear.out_features
     with torch.no_grad():
         linear.weight[row] = 0.0
     module = candidate.QuantizedLinear.from_float(linear)
