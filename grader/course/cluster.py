@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ LOST_WORKERS = 10  # that one submission may outlive before it is called a fault
 AHEAD = 2  # pieces of work for each thread of a worker: one at work, one that waits for it
 _DECIDES = ("torch", "hypothesis", "pytest", "numpy")  # what a verdict depends on beside our own code
 _RECOUNT = 50
+_ADDRESS = re.compile(r"((tcp|tls|wss?|ucxx?)://)?[^/\s]+:\d{1,5}")
 
 # Of the scheduler in this process: by default it remembers a hundred thousand steps, which a cohort fills.
 _SETTINGS = {
@@ -258,8 +260,12 @@ def local(workers: int) -> Iterator[Cluster]:
 @contextmanager
 def remote(address: str) -> Iterator[Cluster]:
     """The workers of a scheduler that runs already. UsageError where none answers."""
+    dask = _distributed()
     try:
-        client = _distributed().Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        # A client that cannot read its address waits twenty seconds for itself at its end.
+        if not _ADDRESS.fullmatch(address):
+            raise ValueError("is no address")
+        client = dask.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         why = " ".join(str(error).split())[:160] or type(error).__name__
         raise UsageError(
