@@ -202,8 +202,7 @@ def _shape(claim: Claim) -> tuple[int, ...]:
 def _outlines(claim: Claim) -> list[tuple[Any, ...]]:
     """Parameters without their values, which this process makes room for."""
     outlines = _several(_group(_name, _number, _truth, _dtype, _shape))(claim)
-    # Without zeros: beside one, torch refuses other sizes that are out of all bounds.
-    if sum(math.prod(max(1, size) for size in shape) * dtype.itemsize for *_, dtype, shape in outlines) > MAX_BODY:
+    if sum(math.prod(shape) * dtype.itemsize for *_, dtype, shape in outlines) > MAX_BODY:
         raise WireError("parameters in a reply are too large")
     return outlines
 
