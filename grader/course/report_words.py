@@ -6,7 +6,6 @@ from grader.errors import Text
 
 LABELS = {
     "title": Text("Report", "成绩报告"),
-    "students": Text("students", "名学生"),
     "handed_in": Text("handed in", "已提交"),
     "nobody": Text("Nobody has handed anything in yet.", "还没有人提交。"),
     "no_results": Text("There are no results yet: grade the assignment first.", "还没有成绩：请先给这次作业评分。"),
@@ -48,8 +47,8 @@ LABELS = {
     "kind_left_out": Text("left out of answers", "答案里没有说到"),
     "with_others": Text("%d of them along with another mistake", "其中 %d 人同时有别的错误"),
     "undiagnosed": Text(
-        "%d submissions failed in a way that no catalogued mistake explains.",
-        "有 %d 份提交没有通过，但与收录的错误都不吻合。",
+        "Failed in a way that no catalogued mistake explains: %d.",
+        "没有通过、但与收录的错误都不吻合的提交：%d 份。",
     ),
     "no_findings": Text("None.", "没有。"),
     "who": Text("who", "名单"),
@@ -66,8 +65,8 @@ LABELS = {
     ),
     "alike_none": Text("None.", "没有。"),
     "alike_same": Text("the same but for names and comments", "除名称和注释外完全相同"),
+    "alike_words": Text("the same word by word", "逐字相同"),
     "alike_share": Text("%s in common", "相同部分占 %s"),
-    "alike_shown": Text("Shown: %s and %s.", "下面是 %s 与 %s。"),
     "alike_hidden": Text("Code is left out of a report without names.", "匿名报告不显示代码。"),
     "goes_on": Text("… and so on", "……（后面省略）"),
     "more_alike": Text("%d more groups are in the CSV.", "其余 %d 组见 CSV 文件。"),
