@@ -170,3 +170,5 @@ def _summary(invocation: Invocation, name: str, tally: Tally) -> None:
         )
     for told in tally.told:
         invocation.err().warning(told)
+    if tally.untold:
+        invocation.err().warning(Text(f"and {tally.untold} more", f"还有 {tally.untold} 条"))

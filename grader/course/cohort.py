@@ -110,7 +110,14 @@ class Tally:
     standing: int = 0
     notes: Counter[str] = field(default_factory=Counter)
     broken: list[Result] = field(default_factory=list)  # the first few
-    told: list[Text] = field(default_factory=list)  # what the gradebook, or a folder's name, did not allow
+    told: list[Text] = field(default_factory=list)  # what the gradebook, or a folder's name, did not allow: the first
+    untold: int = 0  # and how many more
+
+    def tell(self, text: Text) -> None:
+        if len(self.told) < MOST_TOLD:
+            self.told.append(text)
+        else:
+            self.untold += 1
 
     def count(self, done: Done) -> None:
         self.students += 1
@@ -246,7 +253,7 @@ class Run:
         parts = {part for part, _ in self._course.assignment(self._order.assignment).parts}
         for student, folder in students(self._course, self._order.assignment, self._wishes):
             if told := _unwritable(student):
-                self.tally.told.append(told)
+                self.tally.tell(told)
                 continue
             known = self._results.standing(self._order.assignment, student)
             settled = {part for part, standing in known.items() if standing.outcome != "broken"}
@@ -267,7 +274,8 @@ class Run:
         self._waiting.clear()
         if bookings:
             refused = self._book.write(bookings)
-            self.tally.told += refused.values()
+            for why in refused.values():
+                self.tally.tell(why)
             for student in bookings.keys() - refused.keys():
                 self._results.book(bookings[student])
 
