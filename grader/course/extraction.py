@@ -58,12 +58,14 @@ def without_magics(source: str) -> Code:
         found.append(lines[first].strip())
         lines[first] = ""
     goes_on = False
+    indent = ""
     for index, line in enumerate(lines):
         if goes_on or _MAGIC.match(line):
             if not goes_on:
                 found.append(line.strip())
+                indent = line[: len(line) - len(line.lstrip())]
             goes_on = line.rstrip().endswith("\\")
-            lines[index] = line[: len(line) - len(line.lstrip())] + "pass"  # a block may hold nothing else
+            lines[index] = f"{indent}pass"  # a block may hold nothing else
     stripped = "\n".join(lines)
     if not found or parsed(stripped) is None:
         return Code(source)  # an error of the student's own: shown as it was written
