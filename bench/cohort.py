@@ -76,6 +76,7 @@ class World:
         self.environment = {
             **os.environ,
             "HOME": str(root),
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",  # nbgrader calls alembic
             "PRACTICE_RUNTIME_DIR": str(root / "run"),
             "JUPYTER_PLATFORM_DIRS": "1",
         }

@@ -82,6 +82,8 @@ class Gradebook:
         self._url = sa.make_url(str(url))
         self.where = shown(Path(self._url.database or "")) if self._is_file else self._url.render_as_string()
         self._late = _late_plugin(course, config)
+        if self._is_file and not Path(self._url.database or "").exists():
+            raise self._not_released(assignment)  # nbgrader would make an empty one
         with self._telling():
             try:
                 self._book = api.Gradebook(str(url), directory.course_id or "default_course")
@@ -110,6 +112,12 @@ class Gradebook:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _not_released(self, name: str) -> GradebookError:
+        return GradebookError(
+            Text(f"{self.where}: knows no assignment '{name}'", f"{self.where}：成绩册里没有作业 '{name}'"),
+            Text(f"hand it out: practice course release {name}", f"请先发放：practice course release {name}"),
+        )
 
     def is_empty(self) -> bool:
         """Whether it has no submission of the assignment."""
@@ -145,10 +153,7 @@ class Gradebook:
                 sa.select(api.Assignment.id, api.Assignment.duedate).where(api.Assignment.name == name)
             ).first()
             if found is None:
-                raise GradebookError(
-                    Text(f"{self.where}: knows no assignment '{name}'", f"{self.where}：成绩册里没有作业 '{name}'"),
-                    Text(f"hand it out: practice course release {name}", f"请先发放：practice course release {name}"),
-                )
+                raise self._not_released(name)
             self._assignment, self._due = found
             query = sa.select(api.Notebook.id, api.Notebook.name).where(api.Notebook.assignment_id == self._assignment)
             self._released = [_released(connection, id, name) for id, name in connection.execute(query).all()]
