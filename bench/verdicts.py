@@ -22,6 +22,7 @@ from pathlib import Path
 
 from grader.content import Catalogue, Exercise, builtin_root
 from grader.daemon import client
+from grader.errors import PracticeError
 from grader.verdict import Verdict
 
 PRACTICE = str(Path(sys.executable).parent / "practice")
@@ -89,6 +90,8 @@ def main() -> None:
         os.environ["PRACTICE_RUNTIME_DIR"] = folder
         try:
             verdicts = measured([catalogue.get(name) for name in known if name in wanted], options.rounds)
+        except PracticeError as error:  # also where a file of the package changes meanwhile: the daemon is then stale
+            raise SystemExit(str(error)) from None
         finally:
             subprocess.run([PRACTICE, "daemon", "stop"], capture_output=True, check=False)
     report(verdicts, checks=options.checks)
