@@ -32,6 +32,8 @@ PATIENCE = 3
 # What the calls of one check may take together: a right answer in slow loops takes a second or two.
 CHECK_SECONDS = 60.0
 CALLS_IN_A_CHECK = 20  # no more than so many times the limit of one call, where that is less
+# What they may give back together: a check may hold all of it, several times over, in a process that has no limit.
+CHECK_BYTES = 256 << 20
 LOOK_SECONDS = 0.25
 OUTPUTS_KEPT = 50
 # After the first call that hangs, or the first check that is too slow, further ones get a part of the limit: a
@@ -76,6 +78,7 @@ class Link:
         self.call_seconds = exercise.limits.call_seconds
         self.load_failure: LoadFailure | None = None
         self.check_seconds = 0.0
+        self.check_bytes = 0
         self.check_limit = self._check_limit()
         self.pairing = Pairing(processor)
         self._sequence = 0
@@ -182,6 +185,7 @@ class Link:
         except WireError as error:
             raise self._lost(error, call) from None
         self._spend(time.monotonic() - began, call)
+        self._take_in(decoder.size, call)
         if "output" in reply and len(self.output) < OUTPUTS_KEPT:
             self.output.append(reply["output"])
         if "linked" in reply:
@@ -214,6 +218,20 @@ class Link:
         """It may hang in every check."""
         limit = self.exercise.limits.call_seconds
         self.call_seconds = min(limit, max(1.0, limit * SHORTENED))
+
+    def begin_check(self) -> None:
+        """What the calls take together is counted from here."""
+        self.check_seconds, self.check_bytes = 0.0, 0
+
+    def _take_in(self, size: int, call: str) -> None:
+        self.check_bytes += size
+        if self.check_bytes > CHECK_BYTES:
+            raise WorkerLost(
+                Text(
+                    f"{call} gives back too much: more than 256 MiB in the calls of this check together.",
+                    f"{call} 返回的数据太多：这项检查里的调用总共超过了 256 MiB。",
+                )
+            )
 
     def _spend(self, seconds: float, call: str) -> None:
         self.check_seconds += seconds

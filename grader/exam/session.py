@@ -115,7 +115,7 @@ class CheckRun:
         self.reference.seed(0)
         self.candidate.log.begin({})
         if self._link is not None:
-            self._link.check_seconds = 0.0
+            self._link.begin_check()
             self._link.start()
         self.candidate.seed(0)
 

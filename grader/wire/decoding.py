@@ -42,6 +42,7 @@ class Decoder:
     """
 
     def __init__(self, body: memoryview, table: Tree, special: Unspecial | None = None) -> None:
+        self.size = len(body)  # bytes that came
         self._special = special or {}
         self._items = 0
         self._copied = 0

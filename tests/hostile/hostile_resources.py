@@ -50,6 +50,9 @@ RESOURCES = {
     "memory kept from call to call": Hostile(
         honest_but("HELD.append(torch.ones(80 << 18))", "HELD = []"), earns=SHAPE, says="memory"
     ),
+    "answers that fill the examiner": Hostile(
+        in_call("", result="torch.ones(()).expand(80 << 20)"), says="gives back too much", only=("test_shape",)
+    ),
     "deep recursion": Hostile(in_call("def deep():\n    return deep()\ndeep()"), says="RecursionError"),
     "recursion without a limit": Hostile(
         in_call("import sys\nsys.setrecursionlimit(1 << 30)\ndef deep():\n    return deep()\ndeep()"), hangs=True
