@@ -9,7 +9,8 @@ nbgrader          its own serial `autograde`: a kernel each, tests in the test c
 course grade      `practice course grade`, confined, by checks that draw many more cases
 
 Submissions a second are counted from the first submission done to the last, so that neither pays for its start; whole
-is what the command took. The marks must be the same. Then the same cohort on one and on two Dask workers.
+is what the command took. The marks must be the same. Then the same cohort on one and on two Dask workers, beside what a
+loop that only computes gains from a second process here, at that moment: on a machine with other work, that is the limit.
 
 --many: the coordinator's memory with a cheap exercise, or with a question alone, which takes a worker milliseconds.
 """
@@ -182,11 +183,26 @@ def on_workers(world: World, count: int) -> None:
     """The same cohort on one and on two Dask workers, in turn."""
     shutil.rmtree(world.ours / "submitted")
     hand_in(world.ours, honest(count))
+    before = computing()
     one, two = world.grade("--workers", "1", count=count), world.grade("--workers", "2", count=count)
+    limit = (before + computing()) / 2
     print(f"\n{count} submissions on Dask\n")
     print(f"{'':24}{'a second':>10}{'whole, s':>10}{'times':>8}")
     print(f"{'1 worker':24}{one.rate:10.2f}{one.seconds:10.1f}{1:8.1f}")
     print(f"{'2 workers':24}{two.rate:10.2f}{two.seconds:10.1f}{two.rate / one.rate:8.2f}")
+    print(f"{'a loop that computes':24}{'':20}{limit:8.2f}")
+
+
+def computing() -> float:
+    """What two processes get done in the time of one, where each only computes."""
+    loop = [sys.executable, "-c", "sum(i * i for i in range(20_000_000))"]
+    seconds = []
+    for count in (1, 2):
+        began = time.perf_counter()
+        for process in [subprocess.Popen(loop) for _ in range(count)]:
+            process.wait()
+        seconds.append(time.perf_counter() - began)
+    return 2 * seconds[0] / seconds[1]
 
 
 def many(world: World, counts: list[int], questions: bool) -> None:
