@@ -61,7 +61,7 @@ def release(
     """
     from grader.content.place import shown
     from grader.course import release as steps
-    from grader.course.config import require_nbgrader
+    from grader.course.config import has_exchange, require_nbgrader
     from grader.course.course import Course
 
     require_nbgrader()
@@ -82,6 +82,15 @@ def release(
     out.line(Text(f"Notebooks to hand out: {notebooks}", f"要发放的 notebook：{notebooks}"))
     out.line(Text(f"The same as plain files: {files}", f"同样内容的普通文件：{files}"))
     if not exchange:
+        return 0
+    if not has_exchange(course):
+        out.line(
+            Text(
+                "There is no exchange: hand the folder out, or set c.Exchange.root in nbgrader_config.py.",
+                "没有 exchange：请直接分发文件夹，或在 nbgrader_config.py 中设置 c.Exchange.root。",
+            ),
+            "dim",
+        )
         return 0
     try:
         steps.publish(course, assignment)

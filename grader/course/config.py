@@ -151,6 +151,15 @@ def find_its_programs() -> None:
         os.environ["PATH"] = os.pathsep.join([here, *folders])
 
 
+def has_exchange(course: Course) -> bool:
+    """Whether nbgrader has an exchange to release into: one that the configuration names, or its usual one."""
+    from nbgrader.exchange.default import Exchange
+    from traitlets.config.loader import PyFileConfigLoader
+
+    config = PyFileConfigLoader(CONFIG, path=str(course.folder)).load_config()
+    return "root" in config.Exchange or Path(Exchange.root.default_value).is_dir()
+
+
 def require_nbgrader() -> None:
     """UsageError where the extra is not installed."""
     find_its_programs()

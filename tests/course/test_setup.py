@@ -14,6 +14,7 @@ from nbgrader.nbgraderformat import MetadataValidator
 
 from grader.content import Catalogue, builtin_root
 from grader.content.bank import Bank
+from grader.course.config import has_exchange
 from grader.course.course import QUESTION_POINTS, Course
 from grader.course.points import check_points
 from grader.errors import LANGUAGES, ContentError, UsageError
@@ -121,6 +122,18 @@ class TestRelease:
         printed = course_ground.practice("course", "release", ASSIGNMENT, cwd=course_ground.folder, status=2)
         assert "Not released through the exchange" in printed
         assert "c.Exchange.root" in printed
+
+    def test_an_exchange_is_one_that_is_configured_or_there(
+        self, course_ground: Ground, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from nbgrader.exchange.default import Exchange
+
+        assert has_exchange(course_ground.course)
+        config = course_ground.folder / "nbgrader_config.py"
+        config.write_text(re.sub(r"^c\.Exchange\.root.*$", "", config.read_text(), flags=re.MULTILINE))
+        for usual, wanted in ((course_ground.root / "none", False), (course_ground.exchange, True)):
+            monkeypatch.setattr(Exchange.root, "default_value", str(usual))
+            assert has_exchange(course_ground.course) is wanted
 
 
 def words_of(source: str) -> set[str]:
