@@ -6,7 +6,7 @@ The suite takes each attack on the levels that differ most, and some of them on 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,11 +52,22 @@ if ROOT:
 
 
 @pytest.fixture(scope="module")
-def level(request: pytest.FixtureRequest) -> Iterator[tuple[str, Ground]]:
-    name: str = request.param
-    ground = Ground.lay(nursery(*LEVELS[name]))
-    yield name, ground
-    ground.close()
+def at() -> Iterator[Callable[[str], Ground]]:
+    """The ground of a level, kept until another is asked for: a nursery takes seconds to start."""
+    standing: dict[str, Ground] = {}
+
+    def ground(level: str) -> Ground:
+        if level not in standing:
+            clear()
+            standing[level] = Ground.lay(nursery(*LEVELS[level]))
+        return standing[level]
+
+    def clear() -> None:
+        while standing:
+            standing.popitem()[1].close()
+
+    yield ground
+    clear()
 
 
 def held(level: str) -> frozenset[str]:
@@ -78,14 +89,13 @@ CASES = [
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("level", "name"), CASES, indirect=["level"])
-def test_what_stops_it_is_what_the_table_says(level: tuple[str, Ground], name: str) -> None:
-    which, ground = level
+@pytest.mark.parametrize(("level", "name"), CASES)
+def test_what_stops_it_is_what_the_table_says(level: str, name: str, at: Callable[[str], Ground]) -> None:
     entry = CONFINED[name]
-    if stopped(entry, which):
-        assert not got_it(ground, entry)
-    elif ROOT and "ordinary" not in which and not entry.optional:
-        assert got_it(ground, entry), "another layer stops it, too: the table should say so"
+    if stopped(entry, level):
+        assert not got_it(at(level), entry)
+    elif ROOT and "ordinary" not in level and not entry.optional:
+        assert got_it(at(level), entry), "another layer stops it, too: the table should say so"
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +113,12 @@ def test_what_confinement_stops_works_without_it_for_an_ordinary_user(name: str,
         pytest.skip("this machine refuses it to everybody")
 
 
-@pytest.mark.parametrize("level", LEVELS, indirect=True)
-def test_a_level_says_what_it_is(level: tuple[str, Ground]) -> None:
-    which, ground = level
-    verdict = ground.good()
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_level_says_what_it_is(level: str, at: Callable[[str], Ground]) -> None:
+    verdict = at(level).good()
     assert verdict.passed
-    assert verdict.isolation == ("strict" if held(which) == SPARABLE else "partial")
-    assert SPARABLE & set(verdict.layers) == held(which)
+    assert verdict.isolation == ("strict" if held(level) == SPARABLE else "partial")
+    assert SPARABLE & set(verdict.layers) == held(level)
 
 
 # What needs no layer: two interpreters, a wire that believes nothing, operations withdrawn. Not those that would take
