@@ -9,8 +9,9 @@ nbgrader          its own serial `autograde`: a kernel each, tests in the test c
 course grade      `practice course grade`, confined, by checks that draw many more cases
 
 Submissions a second are counted from the first submission done to the last, so that neither pays for its start; whole
-is what the command took. The marks must be the same. Then the same cohort on one and on two Dask workers, beside what a
-loop that only computes gains from a second process here, at that moment: on a machine with other work, that is the limit.
+is what the command took. The marks must be the same. Then the same cohort on one and on two Dask workers, beside what
+a loop that only computes gains from a second process here, at that moment: on a machine with other work, that is the
+limit.
 
 --many: the coordinator's memory with a cheap exercise, or with a question alone, which takes a worker milliseconds.
 """

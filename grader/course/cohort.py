@@ -276,8 +276,9 @@ class Run:
             refused = self._book.write(bookings)
             for why in refused.values():
                 self.tally.tell(why)
-            for student in bookings.keys() - refused.keys():
-                self._results.book(bookings[student])
+            self._results.book(
+                result for student, found in bookings.items() if student not in refused for result in found
+            )
 
 
 _NOTHING_LOST = Text(
