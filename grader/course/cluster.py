@@ -21,7 +21,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import grader
 from grader.course.cohort import Done, Order, Work, grade_student
 from grader.course.course import Course
 from grader.course.grading import require_strict_isolation, standard_of
@@ -211,7 +210,7 @@ def code_version() -> str:
     """A digest of the package's files and of what a verdict depends on, the same on every host that holds the same:
     `grader.daemon.protocol.code_version` is of one installation.
     """
-    package = Path(grader.__file__).parent
+    package = Path(__file__).resolve().parent.parent
     digest = sha256()
     for path in sorted(package.rglob("*.py")):
         digest.update(f"{path.relative_to(package).as_posix()}\0".encode())
