@@ -126,7 +126,7 @@ class Outside:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.victim = subprocess.Popen(["sleep", "infinity"], env={"TOKEN": "of another"})
+        self.victim = subprocess.Popen(["sleep", "3600"], env={"TOKEN": "of another"})
         private = folder / "private"
         private.mkdir(mode=0o700)
         self.daemon = private / "daemon.sock"
