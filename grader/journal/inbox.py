@@ -1,7 +1,8 @@
 """What has happened and is not in the database yet: one small file an entry.
 
 A verdict must neither wait for a database nor depend on one, so this is all that `practice run` writes. A file comes
-to be whole, under its last name, or not at all; nobody takes a lock. Its name says what a look at the folder needs:
+to be whole, under its last name, or not at all, and nobody waits for another. Who writes holds its unfinished file
+locked: one that is not locked is of a process that was killed. Its name says what a look at the folder needs:
 
     0001795448112345678.attempt.self_attention.failed.0b6c…-….json
 """
@@ -10,9 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
-import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ from grader.journal.entries import Answer, Attempt, Dispute, Entry, Note, plain,
 FORMAT = 1
 SUFFIX = ".json"
 UNREADABLE = ".unreadable"
-_ABANDONED_SECONDS = 24 * 3600.0
+_TRIES = 3
 
 
 class Waiting(NamedTuple):
@@ -54,25 +55,15 @@ class Inbox:
             data = json.dumps(line, ensure_ascii=False, allow_nan=False)
         except (ValueError, TypeError) as error:
             raise OSError(errno.EINVAL, str(error)) from None
-        path = self.folder / _name(entry)
-        temporary = self.folder / f".{entry.id}.tmp"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        try:
-            descriptor = os.open(temporary, flags, 0o600)
-        except FileNotFoundError:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(temporary, flags, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb", buffering=0) as file:
-                rest = memoryview(data.encode("utf-8", "replace"))
-                while rest:
-                    rest = rest[file.write(rest) :]
-                os.fsync(file.fileno())
-            os.rename(temporary, path)  # noqa: PTH104 - pathlib's is slower by a stat
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
+        path, temporary = self.folder / _name(entry), self.folder / f".{entry.id}.tmp"
+        for number in range(_TRIES):
+            try:
+                _write(path, temporary, data.encode("utf-8", "replace"))
+                return
+            except FileNotFoundError:  # no folder yet; or taken for abandoned in the moment before it was locked
+                if number == _TRIES - 1:
+                    raise
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def waiting(self) -> list[Waiting]:
         """What waits, oldest first. No file is read."""
@@ -108,10 +99,27 @@ class Inbox:
         """Forget what is in the database, and what was never finished."""
         for waiting in done:
             (self.folder / waiting.name).unlink(missing_ok=True)
+        for path in self.folder.glob(".*.tmp"):
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+
+
+def _write(path: Path, temporary: Path, data: bytes) -> None:
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            with contextlib.suppress(OSError):  # a file system without locks: there nobody else can lock it either
+                fcntl.flock(file, fcntl.LOCK_EX)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+            os.rename(temporary, path)  # noqa: PTH104 - pathlib's is slower by a stat
+    except OSError:
         with contextlib.suppress(OSError):
-            for path in self.folder.glob(".*.tmp"):
-                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
-                    path.unlink()
+            temporary.unlink()
+        raise
 
 
 def _name(entry: Entry) -> str:

@@ -8,7 +8,7 @@ the inbox first: then an entry is seen there, or here, or in both places, and `d
 from __future__ import annotations
 
 import json
-import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,7 +89,13 @@ def _time(value: str | None) -> datetime | None:
 
 
 def _replace(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # One name for all, who hold the journal's lock: what a killed one leaves, the next writes over.
+    temporary = path.with_name(f".{path.name}.new")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8", errors="replace")
-    temporary.replace(path)
+    try:
+        temporary.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8", errors="replace")
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise

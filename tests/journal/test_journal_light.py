@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from verdicts import verdict
@@ -153,7 +155,7 @@ def test_a_broken_snapshot_is_as_good_as_none(journal: Journal, home: Home, rubb
 
 def test_files_that_are_no_entries_do_no_harm(journal: Journal, home: Home) -> None:
     journal.record(verdict(), "")
-    for name in (".x.tmp", "notes.txt", "1.json", "x.attempt.scale.failed.y.json"):
+    for name in ("x.tmp", "notes.txt", "1.json", "x.attempt.scale.failed.y.json"):
         (home.folder / "inbox" / name).write_text("")
     assert len(journal.attempts()) == 1
     assert journal.state() == {"scale": "started"}
@@ -181,14 +183,33 @@ def test_a_full_disk_leaves_no_half_entry(home: Home, monkeypatch: pytest.Monkey
     assert journal.state() == {"scale": "started"}
 
 
-def test_abandoned_files_are_swept_up_after_a_day(journal: Journal, home: Home) -> None:
+def test_what_a_killed_process_left_half_written_is_swept_up(journal: Journal, home: Home) -> None:
+    """However old it is: the kernel says whether anybody still writes it, and the clock may be wrong."""
     journal.record(verdict(), "")
-    old, new = (home.folder / "inbox" / name for name in (".old.tmp", ".new.tmp"))
-    for path in (old, new):
-        path.write_text("half")
-    os.utime(old, (time.time() - 90_000,) * 2)
-    journal.attempts()
-    assert inbox(home) == [new]
+    left, at_work = (home.folder / "inbox" / name for name in (".left.tmp", ".at_work.tmp"))
+    left.write_text("half")
+    with at_work.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.utime(at_work, (0, 0))
+        journal.attempts()
+        assert inbox(home) == [at_work]
+
+
+def test_an_entry_that_was_swept_up_before_it_was_locked_is_written_again(
+    journal: Journal, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.record(verdict(), "")
+    lock = fcntl.flock
+
+    def swept(file: Any, operation: int) -> None:
+        monkeypatch.undo()
+        for path in (home.folder / "inbox").glob(".*.tmp"):
+            path.unlink()
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", swept)
+    journal.record(verdict(passed=True), "")
+    assert journal.state() == {"scale": "passed"}
 
 
 class TestEntries:
