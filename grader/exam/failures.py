@@ -3,7 +3,7 @@
 These are outcomes and no errors of ours. `CheckFailure` is a check's own finding; `CandidateRaised` is an exception
 of the submission, which also is an instance of the plain built-in error that it was, so that a check may expect a
 ValueError; `WorkerLost` is a worker that hangs or died. WorkerLost is no Exception: Hypothesis must not shrink it,
-each try would cost the whole time limit.
+each try would cost the whole time limit. `WorkerKilled` alone is nobody's failure: the check has no result.
 """
 
 from __future__ import annotations
@@ -50,6 +50,10 @@ class WorkerLost(BaseException):
     def __init__(self, text: Text) -> None:
         super().__init__(text.en)
         self.text = text
+
+
+class WorkerKilled(WorkerLost):
+    """Something outside of the grader killed the worker: the kernel for want of memory, or a person."""
 
 
 class TooSlow(WorkerLost):

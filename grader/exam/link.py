@@ -17,7 +17,7 @@ from torch import nn
 
 from grader.content import Exercise
 from grader.errors import GraderFault, Text, WireClosed, WireError, WireTimeout
-from grader.exam.failures import TooSlow, WorkerLost, raised
+from grader.exam.failures import TooSlow, WorkerKilled, WorkerLost, raised
 from grader.exam.pairing import Pairing
 from grader.exam.replies import checked
 from grader.exam.supply import Supply, Worker
@@ -133,6 +133,8 @@ class Link:
         message = load_request(self.exercise, self.submitted)
         try:
             reply, _ = self.request(message, Encoder(), call=self.submitted.filename)
+        except WorkerKilled as killed:
+            raise GraderFault(killed.text) from None
         except WorkerLost as lost:
             raise LoadFailure(lost.text) from None
         if "raised" in reply:
@@ -249,10 +251,19 @@ class Link:
         return min(CHECK_SECONDS, self.exercise.limits.call_seconds * CALLS_IN_A_CHECK)
 
     def _lost(self, error: WireError, call: str) -> WorkerLost:
+        worker = self.worker
         status = self._end(kill=not isinstance(error, WireClosed))
         if status is None:  # it lives on behind a socket that it has closed, or sent what is no reply
             self._shorten()
             return WorkerLost(Text(f"{call} broke the connection to the grader.", f"{call} 破坏了与评分程序的连接。"))
+        if worker is not None and worker.killed_from_outside:
+            return WorkerKilled(
+                Text(
+                    "Something outside killed the process of your code, as the system does when memory runs out. "
+                    "Run the command again.",
+                    "运行你的代码的进程被外部终止了，系统内存不足时就会这样。请再运行一次。",
+                )
+            )
         how_en, how_zh = _how_it_ended(status)
         return WorkerLost(Text(f"{call} ended the program ({how_en}).", f"{call} 使程序结束（{how_zh}）。"))
 

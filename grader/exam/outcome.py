@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from grader.errors import PracticeError, Text
-from grader.exam.failures import CandidateRaised, CheckFailure, WorkerLost
+from grader.exam.failures import CandidateRaised, CheckFailure, WorkerKilled, WorkerLost
 from grader.exam.replies import printable
 
 
@@ -29,6 +29,8 @@ def judge(error: BaseException | None, passes_with_reference: Callable[[], bool]
     """
     if error is None:
         return Judgement("passed")
+    if isinstance(error, WorkerKilled):
+        return Judgement("broken", error.text, error)
     if isinstance(error, (CheckFailure, CandidateRaised, WorkerLost)):
         return Judgement("failed", _capital(error.text), error)
     if isinstance(error, PracticeError):

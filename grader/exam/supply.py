@@ -137,6 +137,7 @@ class Worker:
     """One worker, seen from outside: its channel, how it ended, how long it had to wait; `kill` ends it.
 
     `process` is its number in /proc, said before the submission was loaded; empty where there is no /proc.
+    `killed_from_outside`, once its status is known: neither by us nor for what it did.
     """
 
     def __init__(self, channel: Channel, leash: socket.socket, pid: int) -> None:
@@ -144,6 +145,7 @@ class Worker:
         self.leash = leash
         self.pid = pid
         self.process = ""
+        self.killed_from_outside = False
 
     def waited(self) -> float:
         """Seconds that it was ready to run and had to wait for a processor, counted from some moment on.
@@ -181,6 +183,7 @@ class Worker:
             except OSError as error:
                 raise _no_nursery() from error
             if "status" in heard:
+                self.killed_from_outside = bool(heard.get("outside"))
                 return int(heard["status"])
         return None
 

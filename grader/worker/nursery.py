@@ -7,7 +7,7 @@ leash the nursery answers
 
     {"pid": ..}          forked
     {"cpu": seconds}     asked by b"cpu": processor time of the worker so far
-    {"status": ..}       it ended: exit code, or minus the signal
+    {"status": ..}       it ended: exit code, or minus the signal; with {"outside": true}, by somebody else's SIGKILL
 
 and the end of the leash is the end of the worker: whoever held it let go, or died. SIGKILL comes from here, outside
 of the sandbox.
@@ -54,6 +54,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # options of mallopt(3)
 class _Child:
     pid: int
     leash: socket.socket
+    cpu_seconds: int
 
 
 def warm_up() -> None:
@@ -127,7 +128,7 @@ class Nursery:
         if pid == 0:
             self.become_worker(parent, worker_end, Limits(**limits))
         os.close(worker_end)
-        child = self.children[pid] = _Child(pid, leash)
+        child = self.children[pid] = _Child(pid, leash, limits["cpu_seconds"])
         self.selector.register(leash, selectors.EVENT_READ, lambda _socket: self.hear(child))
         _tell(leash, {"pid": pid})
 
@@ -154,7 +155,7 @@ class Nursery:
                 pass
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
@@ -164,7 +165,10 @@ class Nursery:
                 continue
             with contextlib.suppress(KeyError):
                 self.selector.unregister(child.leash)
-            _tell(child.leash, {"status": os.waitstatus_to_exitcode(status)})
+            code = os.waitstatus_to_exitcode(status)
+            # A worker may send no signal, and its own end by SIGKILL is the kernel's when its processor time is up.
+            time_left = used.ru_utime + used.ru_stime < child.cpu_seconds - 1
+            _tell(child.leash, {"status": code, "outside": code == -signal.SIGKILL and time_left})
             child.leash.close()
 
     # -------------------------------------------------------------- worker

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import time
@@ -18,6 +19,7 @@ from grader.exam.supply import Supply, Worker
 from grader.wire import Channel, receive_message, send_message
 
 MEMORY = 256 << 20
+LOAD = {"op": "load", "name": "a", "filename": "a.py", "switches": [], "bans": [], "entries": [], "seq": 1}
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +37,7 @@ def loaded(supply: Supply, source: str) -> Worker:
     """A worker that has been told to load the source; it may not have answered."""
     worker = supply.worker(MEMORY, 60)
     worker.process = greeted(worker)["process"]
-    message = {
-        "op": "load",
-        "name": "a",
-        "filename": "a.py",
-        "source": source,
-        "switches": [],
-        "bans": [],
-        "entries": [],
-    }
-    send_message(worker.channel, {**message, "seq": 1}, timeout=30)
+    send_message(worker.channel, {**LOAD, "source": source}, timeout=30)
     return worker
 
 
@@ -104,6 +97,21 @@ def test_how_a_worker_ended_is_told(supply: Supply, source: str, status: int) ->
     worker.kill()
 
 
+def test_a_kill_from_outside_is_told_from_the_kernels(supply: Supply) -> None:
+    """What uses up its processor time is killed with the same signal, and has itself to blame."""
+    spinning = supply.worker(MEMORY, 2)
+    greeted(spinning)
+    send_message(spinning.channel, {**LOAD, "source": "while True:\n    pass\n"}, timeout=30)
+    killed = loaded(supply, "import time\ntime.sleep(3600)\n")
+    os.kill(int(killed.process), signal.SIGKILL)
+    for worker, outside in ((killed, True), (spinning, False)):
+        with pytest.raises(WireClosed):
+            receive_message(worker.channel, timeout=120)
+        assert worker.status() == -signal.SIGKILL
+        assert worker.killed_from_outside == outside
+        worker.kill()
+
+
 def test_of_a_worker_that_lives_no_end_is_told(supply: Supply) -> None:
     worker = loaded(supply, "while True:\n    pass\n")
     assert worker.status() is None
@@ -160,9 +168,10 @@ def test_a_round_with_a_death_and_a_question_about_it(monkeypatch: pytest.Monkey
     try:
         nursery = Nursery(requests, None, (False, ""))
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        child = nursery.children[12345] = _Child(12345, theirs)
+        child = nursery.children[12345] = _Child(12345, theirs, 600)
         nursery.selector.register(theirs, 1, lambda _socket: nursery.hear(child))
-        monkeypatch.setattr(os, "waitpid", lambda *_: (12345, 0) if 12345 in nursery.children else (0, 0))
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        monkeypatch.setattr(os, "wait4", lambda *_: (12345 if 12345 in nursery.children else 0, 0, used))
         ours.send(b"cpu")
         nursery.reap(None)
         nursery.hear(child)
