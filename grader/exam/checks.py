@@ -96,7 +96,7 @@ def given(*, examples: int = 50, **strategies: st.SearchStrategy[Any]) -> Callab
 
         def recall(**fixtures: Any) -> bool:
             """Run all examples, where they are known from a rehearsal; False where they are not."""
-            if _seed.get() or not memory.known:
+            if _seed.get() != memory.seed or not memory.known:
                 return False
             fixtures["candidate"].log.failed = None
             memory.run(lambda arguments: once(**fixtures, **arguments))

@@ -33,7 +33,7 @@ from grader.exam.parallel import spread
 from grader.exam.reference import Reference
 from grader.exam.remote import RemoteCandidate
 from grader.exam.supply import Supply
-from grader.exam.warmth import rehearse
+from grader.exam.warmth import learn, rehearse
 from grader.verdict import Verdict
 
 OnStep = Callable[[str], None]
@@ -90,6 +90,7 @@ class _Part:
     kind: Literal["metadata", "right", "seeds", "singles", "pairs", "mutants"]
     names: tuple[Any, ...] = ()
     caught_by: dict[str, str] = field(default_factory=dict)
+    seed: int = 0
 
     def __str__(self) -> str:
         return f"{self.exercise.id}: {self.kind}"
@@ -130,13 +131,12 @@ def prove(
 
 def _first_stage(exercise: Exercise, _proof: Proof, seeds: int, mutated: bool) -> list[_Part]:
     right = (exercise.reference_file, exercise.mistakes_file, *exercise.right_files)
-    runs = [(path, seed) for seed in range(1, seeds) for path in right]
     singles = _mistakes_of(exercise).singles()
     edits = mutants.mutants_of(exercise) if mutated else []
     return [
         _Part(exercise, "metadata"),
         _Part(exercise, "right", right),
-        *(_Part(exercise, "seeds", tuple(share)) for share in _shares(runs, 60)),
+        *(_Part(exercise, "seeds", right, seed=seed) for seed in range(1, seeds)),
         *(_Part(exercise, "singles", tuple(share)) for share in _shares(singles, 8)),
         *(_Part(exercise, "mutants", tuple(share)) for share in _shares(edits, 25)),
     ]
@@ -168,7 +168,7 @@ def _prove_part(part: _Part, supply: Supply) -> Proof:
     elif part.kind == "right":
         _prove_right(exercise, supply, part.names, proof)
     elif part.kind == "seeds":
-        _prove_seeds(exercise, checks, part.names, proof)
+        _prove_seed(exercise, checks, part.names, part.seed, proof)
     elif part.kind == "mutants":
         _prove_mutants(exercise, supply, part.names, proof)
     else:
@@ -237,12 +237,13 @@ def _prove_right(exercise: Exercise, supply: Supply, paths: Sequence[Path], proo
     proof.verdict_seconds = median(seconds)
 
 
-def _prove_seeds(exercise: Exercise, checks: Any, runs: Sequence[tuple[Path, int]], proof: Proof) -> None:
+def _prove_seed(exercise: Exercise, checks: Any, paths: Sequence[Path], seed: int, proof: Proof) -> None:
     """Right answers pass whatever is drawn: by Hypothesis, by the checks, and by the answers. In this process: what
-    a worker adds has nothing to do with chance.
+    a worker adds has nothing to do with chance. Drawn once for all of them.
     """
+    learn(exercise, seed)
     reference = Reference(exercise)
-    for path, seed in runs:
+    for path in paths:
         candidate = LocalCandidate(exercise, modules.load(path, exercise.id))
         proof.runs += 1
         for name in exercise.checks:

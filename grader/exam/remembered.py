@@ -45,6 +45,7 @@ class Memory:
     """The examples of one check; none until a rehearsal has taught them."""
 
     def __init__(self) -> None:
+        self.seed = 0  # that they were drawn under
         self._examples: list[Arguments] | None = None
         self._learned: list[Arguments] | None = None  # while it learns
         self._bytes = 0
@@ -55,9 +56,11 @@ class Memory:
         return bool(self._examples)
 
     @contextmanager
-    def learning(self) -> Iterator[None]:
-        """Within it, the check runs once with a right answer, and what it is given is kept, if it passes."""
-        self._examples, self._learned, self._bytes = None, [], 0
+    def learning(self, seed: int = 0) -> Iterator[None]:
+        """Within it, the check runs once with a right answer, and what it is given is kept, if it passes: `seed` is
+        that of its draws, and what was drawn under another is forgotten.
+        """
+        self.seed, self._examples, self._learned, self._bytes = seed, None, [], 0
         self._outside = torch.get_rng_state()
         try:
             yield

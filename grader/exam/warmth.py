@@ -12,6 +12,7 @@ import torch
 
 from grader.content import Exercise, version
 from grader.exam import modules
+from grader.exam.checks import seeded
 from grader.exam.local import LocalCandidate
 from grader.exam.reference import Reference
 
@@ -41,9 +42,15 @@ def _key(exercise: Exercise) -> tuple[Path, str]:
 def rehearse(exercise: Exercise) -> None:
     """Run the exercise's checks on its own reference, once for each version of its files."""
     key = _key(exercise)
-    if key in _rehearsed:
-        return
-    _rehearsed.add(key)
+    if key not in _rehearsed:
+        _rehearsed.add(key)
+        learn(exercise)
+
+
+def learn(exercise: Exercise, seed: int = 0) -> None:
+    """Have the checks remember what they draw under this seed, and what is right for it; they forget what they knew of
+    another.
+    """
     checks = modules.load(exercise.checks_file, exercise.id)
     module, reference = modules.load(exercise.reference_file, exercise.id), Reference(exercise)
     state = torch.get_rng_state()
@@ -53,11 +60,14 @@ def rehearse(exercise: Exercise) -> None:
             candidates = {"candidate": LocalCandidate(exercise, module), "reference": reference}
             wanted = inspect.signature(check).parameters
             memory = getattr(check, "memory", None)
-            learning = memory.learning() if memory is not None else contextlib.nullcontext()
+            learning = memory.learning(seed) if memory is not None else contextlib.nullcontext()
+            for seeding in (torch.manual_seed, *(one.seed for one in candidates.values())):
+                seeding(seed)
             with (
                 contextlib.suppress(Exception),
                 learning,
                 reference.learning(),
+                seeded(seed),
             ):  # what is wrong with a check is told when it is graded by
                 check(**{key: value for key, value in candidates.items() if key in wanted})
     torch.set_rng_state(state)

@@ -48,7 +48,7 @@ for folder in ({folders}):
     for root, names, files in os.walk(folder):
         for name in files:
             try:
-                FOUND.append(open(os.path.join(root, name)).read()[:40])
+                FOUND.append(open(os.path.join(root, name), "rb").read(40))
             except OSError:
                 pass
 

@@ -11,8 +11,8 @@ from grader.content import Exercise
 from grader.exam.proof import Proof, prove
 
 
-def proven(exercise: Exercise) -> Proof:
-    (proof,) = prove([exercise.id], [exercise.public.parent.parent])
+def proven(exercise: Exercise, *, seeds: int = 1) -> Proof:
+    (proof,) = prove([exercise.id], [exercise.public.parent.parent], seeds=seeds)
     return proof
 
 
@@ -52,6 +52,20 @@ def test_a_right_answer_that_does_not_pass_is_found(tmp_path: Path) -> None:
     proof = proven(exercise)
     assert proof.right_accepted == proof.right - 1
     assert any("loops.py" in problem for problem in proof.problems)
+
+
+def test_a_right_answer_that_depends_on_chance_is_found(tmp_path: Path) -> None:
+    exercise = double_exercise(tmp_path)
+    (exercise.private / "right" / "lucky.py").write_text(
+        "import torch\n\n\ndef scale(x, *, factor):\n    return x * factor + (torch.initial_seed() == 2)\n"
+    )
+    proof = proven(exercise, seeds=4)
+    assert proof.right_accepted == proof.right
+    assert proof.runs == 3 * proof.right
+    assert proof.runs_accepted == proof.runs - 1
+    (problem,) = proof.problems
+    assert "lucky.py" in problem
+    assert "seed 2" in problem
 
 
 def test_a_stub_that_earns_points_is_found(tmp_path: Path) -> None:

@@ -119,6 +119,25 @@ def test_the_same_examples_come_in_the_same_order() -> None:
         assert not check.recall(candidate=Candidate())
 
 
+def test_examples_are_those_of_the_seed_that_they_were_drawn_under() -> None:
+    check, seen = recorded(case=st.tuples(sizes(1, 9), st.lists(st.floats(0, 1))))
+    check(candidate=Candidate())
+    usual = seen[:]
+    seen.clear()
+    with seeded(7), check.memory.learning(7):
+        check(candidate=Candidate())
+    drawn = seen[:]
+    assert drawn != usual
+    seen.clear()
+    assert not check.recall(candidate=Candidate()), "the usual ones are forgotten"
+    with seeded(8):
+        assert not check.recall(candidate=Candidate())
+    assert seen == []
+    with seeded(7):
+        assert check.recall(candidate=Candidate())
+    assert seen == drawn
+
+
 def test_what_a_check_does_to_an_example_is_not_kept() -> None:
     @given(case=tensors(2, 3), examples=4)
     def test_it(candidate: Any, case: torch.Tensor) -> None:
