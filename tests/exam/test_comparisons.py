@@ -1,10 +1,11 @@
-"""What a check accepts as a ValueError that names its argument."""
+"""What a check takes for equal, and for a ValueError that names its argument."""
 
 from __future__ import annotations
 
 import pytest
+import torch
 
-from grader.exam import raises_value_error
+from grader.exam import assert_close, assert_equal, raises_value_error
 from grader.exam.failures import CheckFailure
 
 
@@ -44,3 +45,43 @@ def test_a_message_that_does_not_is_refused(arguments: tuple[str, ...], said: st
 def test_nothing_raised_is_refused() -> None:
     with pytest.raises(CheckFailure, match="nothing was raised"), raises_value_error("p"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected"),
+    [
+        (torch.tensor([1.5]), torch.tensor([1])),
+        (torch.tensor([2]), torch.tensor([True])),
+        (torch.tensor([-0.5]), torch.tensor([False])),
+        (torch.tensor([float("nan")]), torch.tensor([0])),
+        (torch.tensor([float("nan")]), torch.tensor([float("nan")])),
+        (torch.tensor([1 + 1j]), torch.tensor([1.0])),
+        (torch.tensor([1 + 0j]), torch.tensor([1])),
+        (torch.tensor([257]), torch.tensor([1], dtype=torch.uint8)),
+    ],
+)
+def test_what_is_only_equal_once_it_is_cast_is_not_equal(actual: torch.Tensor, expected: torch.Tensor) -> None:
+    with pytest.raises(CheckFailure):
+        assert_equal(actual, expected)
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected"),
+    [
+        (torch.tensor([1.0, 0.0]), torch.tensor([True, False])),
+        (torch.tensor([1, 0], dtype=torch.uint8), torch.tensor([True, False])),
+        (torch.tensor([True, False]), torch.tensor([1, 0])),
+        (torch.tensor([0.1], dtype=torch.float64), torch.tensor([0.1])),
+        (torch.tensor([3], dtype=torch.int32), torch.tensor([3.0])),
+        (torch.tensor([-0.0]), torch.tensor([0.0])),
+    ],
+)
+def test_equal_values_of_another_dtype_are_equal(actual: torch.Tensor, expected: torch.Tensor) -> None:
+    assert_equal(actual, expected)
+
+
+def test_complex_results_are_told_apart_from_real_ones() -> None:
+    one, other = torch.tensor([1 + 1j]), torch.tensor([1 - 1j])
+    for expected in (torch.tensor([1.0]), other):
+        with pytest.raises(CheckFailure, match="complex"):
+            assert_close(one, expected)
