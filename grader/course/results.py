@@ -86,6 +86,7 @@ _results = sa.Table(
     sa.Index("ix_results_booked", "assignment", "booked", "student"),
 )
 _form = sa.Table("results_form", _METADATA, sa.Column("number", sa.Integer(), primary_key=True))
+_FORM_FOUND = sa.select(sa.func.max(_form.c.number))
 _KEY = ("assignment", "student", "part")
 _PLAIN = (*_KEY, "kind", "outcome", "points", "max_points", "sha256", "content_version", "graded", "seconds")
 
@@ -257,14 +258,12 @@ class Results:
         """Make the tables where they are missing. ResultsError for those of a later version."""
         if not self._there():
             try:
-                with self._engine.begin() as connection:
-                    _METADATA.create_all(connection)
-                    connection.execute(sa.insert(_form).values(number=FORM))
+                self._make()
             except SQLAlchemyError:
                 if not self._there():  # else another was faster
                     raise
         with self._engine.connect() as connection:
-            form = connection.execute(sa.select(sa.func.max(_form.c.number))).scalar()
+            form = connection.execute(_FORM_FOUND).scalar()
         if form != FORM:
             raise ResultsError(
                 Text(
@@ -272,6 +271,16 @@ class Results:
                 ),
                 Text("update practice to read it", "请升级 practice 后再读取"),
             )
+
+    def _make(self) -> None:
+        """All tables or none, whoever else is at it."""
+        with self._engine.connect() as connection:
+            if connection.dialect.name == "sqlite":  # sqlite3 begins no transaction for CREATE TABLE of its own accord
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            _METADATA.create_all(connection)
+            if connection.execute(_FORM_FOUND).scalar() is None:
+                connection.execute(sa.insert(_form).values(number=FORM))
+            connection.commit()
 
     def _there(self) -> bool:
         with self._engine.connect() as connection:

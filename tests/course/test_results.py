@@ -148,10 +148,25 @@ def test_what_was_put_is_there_after_a_kill(address: str, open_results: Callable
     assert [one.student for one in open_results().all("ps1")] == [f"s{number}" for number in range(10)]
 
 
-def test_two_that_open_it_first_at_once(address: str) -> None:
-    code = "import sys; from grader.course.results import Results; Results(sys.argv[1]).counts('ps1')"
-    processes = [subprocess.Popen([sys.executable, "-c", code, address]) for _ in range(4)]
-    assert [process.wait(timeout=60) for process in processes] == [0, 0, 0, 0]
+def test_several_that_open_it_first_at_once(address: str) -> None:
+    code = (
+        "import sys; from grader.course.results import Results\n"
+        "print('ready', flush=True); sys.stdin.readline(); Results(sys.argv[1]).counts('ps1')"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(6)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in processes] == [0] * 6
 
 
 def test_a_later_form_is_refused(address: str, open_results: Callable[[], Results]) -> None:
