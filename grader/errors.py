@@ -93,3 +93,15 @@ class ConfinementError(PracticeError):
 
 class GraderFault(PracticeError):
     """The grader itself is at fault."""
+
+
+TRY_AGAIN = Text("Run the command again.", "请再运行一次。")
+FREE_SOME = Text("Close other programs, and run the command again.", "请关闭其他程序，再运行一次。")
+
+
+def out_of_means(error: OSError | MemoryError) -> GraderFault:
+    """The system refused what grading takes: a process, a descriptor, memory, room on a disk."""
+    if isinstance(error, MemoryError):
+        return GraderFault(Text("There is not enough memory to grade.", "内存不足，无法评分。"), FREE_SOME)
+    why = error.strerror or type(error).__name__
+    return GraderFault(Text(f"Grading cannot begin: {why}.", f"无法开始评分：{why}。"), FREE_SOME)

@@ -78,8 +78,12 @@ def start(spawn: Callable[[socket.socket], object]) -> socket.socket:
                 listening.bind(str(path))
             finally:
                 os.umask(mask)
-            listening.listen(BACKLOG)
-            spawn(listening)
+            try:
+                listening.listen(BACKLOG)
+                spawn(listening)
+            except OSError:
+                remove(path)  # nobody will ever listen
+                raise
             connection = connect()
     if connection is None:
         raise OSError("the daemon did not start")
@@ -107,3 +111,25 @@ def remove(path: Path) -> None:
     """Take the socket away, as the daemon leaves."""
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
+
+
+def remove_own(listening: socket.socket) -> None:
+    """Take the socket away, where it is not of a daemon that came later."""
+    path = Path(listening.getsockname())
+    if _leads_to(path, listening):
+        remove(path)
+
+
+def _leads_to(path: Path, listening: socket.socket) -> bool:
+    """Whether the path still leads to our socket, and not to one of a daemon that came after us.
+
+    A connection tells: the path's inode is another one than the socket's.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+            accepted, _ = listening.accept()
+        except (BlockingIOError, OSError):
+            return False
+        accepted.close()
+    return True

@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING, Literal
 from grader.content import builtin_root
 from grader.daemon import address
 from grader.daemon.protocol import Event, LineReader, code_version, send_line
-from grader.errors import GraderFault, PracticeError, SubmissionUnreadable, Text, UsageError
+from grader.errors import (
+    TRY_AGAIN,
+    GraderFault,
+    PracticeError,
+    SubmissionUnreadable,
+    Text,
+    UsageError,
+    out_of_means,
+)
 from grader.verdict import Verdict, unpack
 
 # A warm run starts no process: what starting one needs is imported then.
@@ -94,13 +102,15 @@ def run(request: Request, *, daemon: bool = True, listen: Listener = lambda _eve
     `listen` is told each event as it comes; also {"event": "notice", "text": [en, zh]} for what the user should
     know of the daemon.
     """
-    for _attempt in range(2 if daemon else 0):
+    for number in range(2 if daemon else 0):
         with _daemon(listen) as connection:
             if connection is None:
                 break
             answer = _converse(connection, request, listen)
         if isinstance(answer, Verdict):
             return answer
+        if number:
+            continue  # it goes each time that it is started: once said is enough
         if answer == "stale":
             _notice(listen, "The grader was updated: starting it again.", "评分程序已更新：正在重新启动。")
         else:
@@ -146,7 +156,7 @@ def _converse(connection: socket.socket, request: Request, listen: Listener) -> 
         return "gone"
     raise GraderFault(
         Text("The grader died before the verdict.", "评分程序在给出结果之前中断了。"),
-        Text("Run the command again.", "请再运行一次。"),
+        TRY_AGAIN,
     )
 
 
@@ -167,10 +177,16 @@ def one_shot() -> Iterator[socket.socket]:
     """A connection to a host that lives for this connection."""
     import subprocess
 
-    ours, theirs = socket.socketpair()
+    try:
+        ours, theirs = socket.socketpair()
+    except OSError as error:
+        raise out_of_means(error) from None
     with ours:
         with theirs:
-            process = start_host("--connection", theirs)
+            try:
+                process = start_host("--connection", theirs)
+            except (OSError, MemoryError) as error:
+                raise out_of_means(error) from None
         try:
             yield ours
         finally:

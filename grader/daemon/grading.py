@@ -12,7 +12,7 @@ from grader.confine.readable import check as check_readable
 from grader.confine.readable import default_readable
 from grader.content import builtin_root
 from grader.daemon.protocol import Event
-from grader.errors import GraderFault, PracticeError, Text, UsageError
+from grader.errors import GraderFault, PracticeError, Text, UsageError, out_of_means
 
 # torch and pytest are imported when the host warms up, after it has started the nursery.
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def answer(
         return error_event(error)
     except OSError:
         raise
+    except MemoryError as error:
+        return error_event(out_of_means(error))
     except Exception as error:  # noqa: BLE001 - our own fault, told in one line; the traceback with --debug
         if os.environ.get("PRACTICE_DEBUG"):
             traceback.print_exc()

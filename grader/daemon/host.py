@@ -23,20 +23,20 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from grader.confine.process import die_with_parent
 from grader.daemon import address
 from grader.daemon.grading import answer, error_event, load_content, start_supply
 from grader.daemon.protocol import LINE_LIMIT, Event, code_version, send_line
-from grader.errors import GraderFault, Text
+from grader.errors import TRY_AGAIN, GraderFault, PracticeError, Text, out_of_means
 
 if TYPE_CHECKING:
     from grader.content import Exercise
 
 IDLE_SECONDS = 15 * 60.0
 SEND_SECONDS = 30.0
+DEAF_SECONDS = 0.5
 UNTOLD = 71  # an examiner's exit status: what it had to say may stand half written
 
 
@@ -57,13 +57,14 @@ class Host:
     def __init__(self, listening: socket.socket | None, connection: socket.socket | None) -> None:
         self.version = code_version()
         self.listening = listening
-        self.began = time.time()
+        self.began = time.monotonic()
         self.graded = 0
         self.clients: dict[int, _Client] = {}
         self.examiners: dict[int, _Client] = {}
         self.queue: collections.deque[_Client] = collections.deque()
         self.most = os.cpu_count() or 1
         self.leaving = False
+        self.deaf = False  # there was no descriptor left for a client: those who wait are taken later
         self.warmed_further = False
         self.to_rehearse: dict[str, Exercise] = {}
         self.asked: collections.Counter[str] = collections.Counter()  # since it was last rehearsed
@@ -98,8 +99,9 @@ class Host:
     def run(self) -> None:
         """Serve until told to leave, idle for long, or without the one client; examiners at work are waited for."""
         while not self.leaving or self.examiners or self.queue:
-            idle = self.listening is not None and not self.clients and not self.leaving
-            ready = self.selector.select(self.patience() if idle else None)
+            idle = self.listening is not None and not self.clients and not self.leaving and not self.deaf
+            ready = self.selector.select(self.patience() if idle else DEAF_SECONDS if self.deaf else None)
+            self.hear_again()
             if not ready and idle and not self.warm_further():
                 self.leave()
             for key, _ in ready:
@@ -118,16 +120,19 @@ class Host:
         """In an idle moment, do what makes the next verdict faster; False when there is nothing left to do.
 
         Each exercise that was asked for is rehearsed once with its reference: forks then inherit what Hypothesis
-        keeps of its checks. What torch imports on the first step of an optimizer, a second, comes last.
+        keeps of its checks. What torch imports on the first step of an optimizer, a second, comes last. Whatever goes
+        wrong with it (its files have gone, the machine is out of memory) is told when it is graded by.
         """
         from grader.exam import warmth
 
         if self.to_rehearse:
             _, exercise = self.to_rehearse.popitem()
-            self.rehearse(exercise)
+            with contextlib.suppress(Exception):
+                self.rehearse(exercise)
         elif not self.warmed_further:
             self.warmed_further = True
-            warmth.warm_further()
+            with contextlib.suppress(Exception):
+                warmth.warm_further()
             gc.collect()
             gc.freeze()
         else:
@@ -136,12 +141,24 @@ class Host:
 
     def accept(self) -> None:
         assert self.listening is not None
-        with contextlib.suppress(BlockingIOError):
+        try:
             sock, _ = self.listening.accept()
-            if address.peer_uid(sock) == os.getuid():
-                self.add(sock)
-            else:
-                sock.close()
+        except (BlockingIOError, ConnectionError):
+            return
+        except OSError:
+            # No descriptor or no memory is left, and the socket stays ready: to look again at once would be to spin.
+            self.deaf = True
+            self.selector.unregister(self.listening)
+            return
+        if address.peer_uid(sock) == os.getuid():
+            self.add(sock)
+        else:
+            sock.close()
+
+    def hear_again(self) -> None:
+        if self.deaf and self.listening is not None and not self.leaving:
+            self.selector.register(self.listening, selectors.EVENT_READ, self.accept)
+        self.deaf = False
 
     def add(self, sock: socket.socket) -> None:
         client = _Client(sock)
@@ -180,8 +197,14 @@ class Host:
             request = json.loads(line)
             self.obey(client, request)
         except (ValueError, KeyError, TypeError) as error:
-            self.tell(client, error_event(GraderFault(f"a request that the grader does not understand: {error}")))
-            self.drop(client)
+            self.refuse(client, GraderFault(f"a request that the grader does not understand: {error}"))
+        except (OSError, MemoryError) as error:
+            self.refuse(client, out_of_means(error))
+
+    def refuse(self, client: _Client, why: PracticeError) -> None:
+        """Nothing comes of this request; those of others go on."""
+        self.tell(client, error_event(why))
+        self.drop(client)
 
     def obey(self, client: _Client, request: Event) -> None:
         if request["op"] not in ("run", "status", "stop"):
@@ -205,7 +228,7 @@ class Host:
             "pid": os.getpid(),
             "nursery": self.supply.process.pid,
             "version": self.version,
-            "seconds": round(time.time() - self.began, 1),
+            "seconds": round(time.monotonic() - self.began, 1),
             "graded": self.graded,
             "examiners": len(self.examiners),
             "idle_seconds": IDLE_SECONDS,
@@ -226,10 +249,9 @@ class Host:
         self.leaving = True
         if self.listening is not None:
             with contextlib.suppress(OSError), address.locked():
-                path = Path(self.listening.getsockname())
-                if _is_same_socket(self.listening, path):
-                    address.remove(path)
-            self.selector.unregister(self.listening)
+                address.remove_own(self.listening)
+            if not self.deaf:
+                self.selector.unregister(self.listening)
             self.listening.close()
 
     # ------------------------------------------------------------- examiners
@@ -240,24 +262,34 @@ class Host:
             request, client.waiting = client.waiting, None
             if request is None:
                 continue
-            if self.supply.process.poll() is not None:
-                self.supply.close()
-                self.supply = start_supply()
-            exercise = load_content(request)
-            if exercise is not None and self.listening is not None:
-                self.prepare_for(exercise)
-            if exercise is not None:
-                from grader.exam.link import worker_limits
+            try:
+                self.start_examiner(client, request)
+            except PracticeError as error:
+                self.refuse(client, error)
+            except (OSError, MemoryError) as error:
+                self.refuse(client, out_of_means(error))
 
-                self.supply.order_ahead(*worker_limits(exercise))  # the nursery forks while this process does
-            client.processor = self.free_processor()
-            parent = os.getpid()
+    def start_examiner(self, client: _Client, request: Event) -> None:
+        if self.supply.process.poll() is not None:
+            self.supply.close()
+            self.supply = start_supply()
+        exercise = load_content(request)
+        if exercise is not None and self.listening is not None:
+            self.prepare_for(exercise)
+        if exercise is not None:
+            from grader.exam.link import worker_limits
+
+            self.supply.order_ahead(*worker_limits(exercise))  # the nursery forks while this process does
+        client.processor = self.free_processor()
+        parent = os.getpid()
+        try:
             pid = os.fork()
             if pid == 0:
                 self.become_examiner(parent, client, request, exercise)
+        finally:
             self.supply.leave_ahead()
-            client.examiner = pid
-            self.examiners[pid] = client
+        client.examiner = pid
+        self.examiners[pid] = client
 
     def free_processor(self) -> int | None:
         """Where the next examiner is to work."""
@@ -326,15 +358,8 @@ class Host:
                 self.drop(client)
             elif code != 0 and client.sock.fileno() >= 0:
                 how = f"signal {-code}" if code < 0 else f"status {code}"
-                self.tell(
-                    client,
-                    error_event(
-                        GraderFault(
-                            Text(f"The examiner died ({how}).", f"评分进程意外结束（{how}）。"),
-                            Text("Run the command again; nothing was lost.", "请再运行一次；没有丢失任何内容。"),
-                        )
-                    ),
-                )
+                died = Text(f"The examiner died ({how}).", f"评分进程意外结束（{how}）。")
+                self.tell(client, error_event(GraderFault(died, TRY_AGAIN)))
         self.start_examiners()
 
 
@@ -347,21 +372,6 @@ def code_version_now() -> str:
 def _kill(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-
-
-def _is_same_socket(listening: socket.socket, path: Path) -> bool:
-    """Whether the path still leads to our socket, and not to one of a daemon that came after us.
-
-    A connection tells: the path's inode is another one than the socket's.
-    """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-            accepted, _ = listening.accept()
-        except (BlockingIOError, OSError):
-            return False
-        accepted.close()
-    return True
 
 
 def main() -> None:

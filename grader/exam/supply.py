@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from grader.confine import clean_environment
-from grader.errors import GraderFault, Text
+from grader.errors import FREE_SOME, TRY_AGAIN, GraderFault, Text
 from grader.wire import Channel
 
 START_SECONDS = 60.0
@@ -68,7 +68,7 @@ class Supply:
             raise _no_nursery() from error
         if "pid" not in heard:
             order.close()
-            raise GraderFault(str(heard.get("fault")), "end other programs, and run the command again")
+            raise _refused(str(heard.get("fault")))
         return Worker(Channel(order.ours), order.leash, heard["pid"])
 
     def order_ahead(self, memory_bytes: int, cpu_seconds: int) -> None:
@@ -128,9 +128,7 @@ def _made(limits: tuple[int, int]) -> _Order:
     try:
         return _Order(limits)
     except OSError as error:
-        raise GraderFault(
-            f"no worker could be asked for: {error.strerror}", "close other programs, and run the command again"
-        ) from error
+        raise _refused(str(error.strerror)) from error
 
 
 class Worker:
@@ -196,7 +194,13 @@ class Worker:
 def _no_nursery() -> GraderFault:
     return GraderFault(
         Text("The nursery, which starts workers, has died.", "负责启动工作进程的 nursery 已中断。"),
-        Text("Run the command again.", "请再运行一次。"),
+        TRY_AGAIN,
+    )
+
+
+def _refused(why: str) -> GraderFault:
+    return GraderFault(
+        Text(f"No process could be started for your code: {why}.", f"无法为你的代码启动进程：{why}。"), FREE_SOME
     )
 
 

@@ -121,7 +121,7 @@ class Nursery:
         try:
             pid = os.fork()
         except OSError as error:  # out of memory or processes: this submission's worker, not all of them
-            _tell(leash, {"fault": f"no process could be started: {error.strerror}"})
+            _tell(leash, {"fault": error.strerror})
             leash.close()
             os.close(worker_end)
             return

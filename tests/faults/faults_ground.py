@@ -6,20 +6,25 @@ import ctypes
 import fcntl
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "daemon"))  # pytest adds it only when those tests are collected too
 
-from daemon_world import World, command_of
+from daemon_world import PRACTICE, World, command_of
+from faults_enclosure import Enclosure, enclosure
 
 from grader.journal import Home, Journal
-from grader.journal.entries import Attempt
+from grader.journal.entries import Attempt, read_entry
 
 PATIENCE = 60.0
 PR_SET_CHILD_SUBREAPER = 36
@@ -65,17 +70,63 @@ class Broken(AssertionError):
 
 
 class Ground(World):
-    """One user's machine, with a home and a folder for temporary files of its own, and one exercise, `double`."""
+    """One user's machine, with a home and a folder for temporary files of its own, and one exercise, `double`.
+
+    To be closed: its runtime directory lies elsewhere, since the path of a socket may have a hundred characters.
+    """
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self.home, self.temporary = root / "home", root / "tmp"
+        self.runtime.rmdir()
+        self.runtime = Path(tempfile.mkdtemp(prefix="practice-faults-", dir="/tmp"))
         for folder in (self.home, self.temporary):
             folder.mkdir()
         for name in ("XDG_DATA_HOME", "XDG_RUNTIME_DIR", "PRACTICE_DATABASE_URL", "PRACTICE_LANG"):
             self.environment.pop(name, None)
         self.environment |= {"HOME": str(self.home), "TMPDIR": str(self.temporary)}
+        self.environment["PRACTICE_RUNTIME_DIR"] = str(self.runtime)
+        self.place: Enclosure | None = None
+        self.before: list[str] = []  # a program that starts each command
         self.write(RIGHT)
+
+    def close(self) -> None:
+        """Its daemon stopped, its runtime directory gone."""
+        self.practice_daemon("stop")
+        shutil.rmtree(self.runtime)
+
+    @contextmanager
+    def within(self, *mounts: str) -> Iterator[None]:
+        """Every command runs where these have mounted something, and so does a daemon, which ends there."""
+        with enclosure(*mounts) as self.place:
+            try:
+                yield
+            finally:
+                self.practice_daemon("stop")
+                self.place = None
+
+    def command(self, *words: str) -> list[str]:
+        """As `World`; inside of the enclosure, where there is one."""
+        return self.placed(super().command(*words))
+
+    def placed(self, command: list[str]) -> list[str]:
+        command = [*self.before, *command]
+        return self.place.wrapped(command, self.workspace) if self.place else command
+
+    def seen(self, path: Path) -> Path:
+        """A file as the commands have it."""
+        return self.place.inside(path) if self.place else path
+
+    def practice_daemon(self, word: str) -> subprocess.CompletedProcess[str]:
+        command = self.placed([PRACTICE, "daemon", word])
+        return subprocess.run(
+            command, cwd=self.workspace, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def told_daemon(self) -> int:
+        """Its process, as `practice daemon status` says; 0 where none runs."""
+        found = re.search(r"pid (\d+)", self.practice_daemon("status").stdout)
+        return int(found[1]) if found else 0
 
     @property
     def journal_folder(self) -> Path:
@@ -83,6 +134,10 @@ class Ground(World):
 
     def attempts(self) -> list[Attempt]:
         """Everything that the journal holds, by way of its database."""
+        if self.place:  # SQLite follows no path into a place that only others see
+            done = self.practice("journal", "export", "-")
+            assert done.returncode == 0, done.stderr
+            return [read_entry("attempts", each) for each in json.loads(done.stdout)["attempts"]]  # type: ignore[misc]
         journal = Journal(Home(self.journal_folder))
         try:
             return journal.attempts() if journal.begun else []
@@ -164,6 +219,18 @@ def settles(look: Callable[[], object]) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def shared_memory() -> set[str]:
+    """What stands in /dev/shm that torch may have made for a process of ours: other programs use it too."""
+    found = set()
+    for path in Path("/dev/shm").glob("torch_*_*"):
+        maker = int(path.name.split("_")[1]) if path.name.split("_")[1].isdigit() else 0
+        family = maker in below(os.getpid())
+        with suppress(FileNotFoundError):
+            if path.stat().st_uid == os.getuid() and (family or not Path(f"/proc/{maker}").exists()):
+                found.add(path.name)
+    return found
 
 
 def described(pids: dict[int, int]) -> str:

@@ -14,6 +14,7 @@ import collections
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +38,7 @@ from faults_ground import (
     kept_as,
     plain_words,
     settles,
+    shared_memory,
     timeless,
     verdict_of,
 )
@@ -76,7 +78,7 @@ class Campaign:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.me = os.getpid()
-        self.shared_memory = set(os.listdir("/dev/shm"))  # noqa: PTH208 - names are all that is needed
+        self.shared_memory = shared_memory()
         self.right: dict[str, Verdict] = {}
         self.usual: dict[tuple[str, bool], float] = {}
         self.shown: list[Verdict] = []
@@ -225,7 +227,7 @@ class Campaign:
         if not settles(self.out_of_place):
             raise Broken(f"left: {self.out_of_place()}")
         temporary = sorted(path.name for path in self.ground.temporary.iterdir())
-        shared = set(os.listdir("/dev/shm")) - self.shared_memory  # noqa: PTH208 - as above
+        shared = shared_memory() - self.shared_memory
         if temporary or shared:
             raise Broken(f"left in TMPDIR: {temporary}; in /dev/shm: {shared}")
 
@@ -312,6 +314,7 @@ def main() -> int:
         return 1
     finally:
         end(below(campaign.me))
+        shutil.rmtree(campaign.ground.runtime)
     print(json.dumps(campaign.came_of_it))  # noqa: T201 - read by the test
     return 0
 

@@ -13,7 +13,7 @@ import pytest
 
 CAMPAIGN = Path(__file__).with_name("kill_campaign.py")
 SEEDS = [1, 2, 3, 4, 5, 6, 7] if os.environ.get("SOAK") else [1]
-KILLS = 60 if os.environ.get("SOAK") else 40
+KILLS = 60 if os.environ.get("SOAK") else 20
 
 
 @pytest.mark.soak
