@@ -49,7 +49,6 @@ class Row:
 class Latency:
     """The first probes against the last, and the ratio."""
 
-    name: str
     first: float
     last: float
 
@@ -59,13 +58,13 @@ class Latency:
 
     def over(self, other: Latency) -> Latency:
         """In units of what was timed beside it."""
-        return Latency(f"{self.name} / {other.name}", self.first / other.first, self.last / other.last)
+        return Latency(self.first / other.first, self.last / other.last)
 
     @classmethod
-    def of(cls, name: str, figures: Sequence[float], middle: Middle = median, most: int = 100) -> Latency:
+    def of(cls, figures: Sequence[float], middle: Middle = median, most: int = 100) -> Latency:
         """The middle of as many as there are of the first and the last hundred."""
         count = min(most, len(figures) // 2)
-        return cls(name, middle(figures[:count]), middle(figures[-count:]))
+        return cls(middle(figures[:count]), middle(figures[-count:]))
 
 
 def quick(figures: Sequence[float]) -> float:

@@ -85,19 +85,19 @@ def test_one_odd_figure_is_no_growth() -> None:
 
 def test_the_first_hundred_probes_are_compared_with_the_last() -> None:
     figures = [1.0] * 100 + [5.0] * 50 + [1.3] * 100
-    assert Latency.of("wall", figures).ratio == pytest.approx(1.3)
-    assert Latency.of("wall", figures[100:-60]).first == 5.0
+    assert Latency.of(figures).ratio == pytest.approx(1.3)
+    assert Latency.of(figures[100:-60]).first == 5.0
 
 
 def test_a_machine_that_became_slower_is_told_from_a_daemon_that_did() -> None:
-    loop = Latency.of("loop", [1.0] * 100 + [2.0] * 100)
-    assert Latency.of("probe", [3.0] * 100 + [6.0] * 100).over(loop).ratio == pytest.approx(1.0)
-    assert Latency.of("probe", [3.0] * 100 + [9.0] * 100).over(loop).ratio == pytest.approx(1.5)
+    loop = Latency.of([1.0] * 100 + [2.0] * 100)
+    assert Latency.of([3.0] * 100 + [6.0] * 100).over(loop).ratio == pytest.approx(1.0)
+    assert Latency.of([3.0] * 100 + [9.0] * 100).over(loop).ratio == pytest.approx(1.5)
 
 
 def test_the_quickest_tenth_sees_a_wait_that_all_have_and_not_one_that_others_cause() -> None:
     first = [0.3 + 0.001 * number for number in range(100)]
     held_up = [each + (5.0 if number % 4 else 0.0) for number, each in enumerate(first)]
     waiting = [each + 0.2 for each in first]
-    assert Latency.of("wall", first + held_up, quick).ratio < 1.2
-    assert Latency.of("wall", first + waiting, quick).ratio > 1.2
+    assert Latency.of(first + held_up, quick).ratio < 1.2
+    assert Latency.of(first + waiting, quick).ratio > 1.2
