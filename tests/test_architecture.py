@@ -156,3 +156,40 @@ def test_what_a_client_imports_is_light(module: str) -> None:
 @pytest.mark.parametrize("used", ["from grader import grade, Verdict", "import grader.cli, grader.cli.app"])
 def test_neither_the_library_nor_the_command_line_needs_torch_or_pytest(used: str) -> None:
     assert not loaded_by(used) & {"torch", "pytest", "numpy", "hypothesis"}
+
+
+# Who may ask what time it is by the wall clock: to write it down, never to wait or to judge by. It may jump.
+WALL_CLOCK = {
+    "journal/entries.py": "when an entry was made",
+    "interview/session.py": "when an interview was held",
+    "course/grading.py": "when a part was graded",
+    "course/cluster.py": "from when to when a certificate holds",
+    "cli/workspace.py": "the name of a backup",
+    "cli/course_output.py": "the date of a report",
+}
+_ASKS = {("time", "time"), ("time", "time_ns"), ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today")}
+_ASKS |= {("date", "today"), ("time", "localtime"), ("time", "gmtime")}
+
+
+def asks_the_wall_clock(source: str) -> bool:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+            if (owner, node.attr) in _ASKS:
+                return True
+        elif isinstance(node, ast.ImportFrom) and node.module == "time":
+            if {("time", alias.name) for alias in node.names} & _ASKS:
+                return True
+    return False
+
+
+def test_no_deadline_hangs_on_the_wall_clock() -> None:
+    asking = {path.relative_to(PACKAGE).as_posix() for path in MODULES if asks_the_wall_clock(path.read_text("utf-8"))}
+    assert asking == set(WALL_CLOCK)
+
+
+@pytest.mark.parametrize(
+    "source", ["time.time() - began", "datetime.datetime.now()", "from time import time", "date.today()"]
+)
+def test_who_asks_the_wall_clock_is_seen(source: str) -> None:
+    assert asks_the_wall_clock(source)
