@@ -177,9 +177,8 @@ def asks_the_wall_clock(source: str) -> bool:
             owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
             if (owner, node.attr) in _ASKS:
                 return True
-        elif isinstance(node, ast.ImportFrom) and node.module == "time":
-            if {("time", alias.name) for alias in node.names} & _ASKS:
-                return True
+        elif isinstance(node, ast.ImportFrom) and {(str(node.module), alias.name) for alias in node.names} & _ASKS:
+            return True
     return False
 
 
