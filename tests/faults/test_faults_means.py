@@ -60,6 +60,12 @@ def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
         assert word in done.stderr
 
 
+def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """What a command that was started came to."""
+    out, err = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
 def right_or_refused(done: subprocess.CompletedProcess[str]) -> str:
     if done.stdout:
         outcome: str = verdict_of(done)["outcome"]
@@ -176,6 +182,42 @@ def test_no_further_process(common_ground: Ground, who: str, words: tuple[str, .
     kept.append(ground.run(RIGHT))
     assert ground.told_daemon() == daemon
     assert [kept_as(each) for each in ground.attempts()] == kept
+
+
+LONG = """\
+import time
+
+slept = []
+
+def scale(x, *, factor):
+    if not slept:
+        slept.append(time.sleep(6))
+    return x * factor
+"""
+
+
+def test_no_process_for_one_who_has_waited(common_ground: Ground) -> None:
+    """A turn that comes when another submission ends, and not with a request."""
+    ground = common_ground
+    ground.run(RIGHT)
+    daemon = ground.told_daemon()
+    ground.write(LONG)
+    idle = descriptors(daemon)
+    crowd = [ground.start("run", "double", "--json") for _ in range((os.cpu_count() or 1) + 1)]
+    # all but one have an examiner, beside the nursery; that one is connected
+    everybody_is_heard = settles(
+        lambda: descriptors(daemon) < idle + len(crowd) or len(children(daemon)) < 1 + len(crowd) - 1
+    )
+    with limited(ground, daemon, "nproc", 0):
+        done = [ended(each) for each in crowd]
+    assert everybody_is_heard
+    assert sum(bool(each.stdout) for each in done) == len(done) - 1
+    for each in done:
+        if each.stdout:
+            assert verdict_of(each)["outcome"] == "passed"
+        else:
+            refused(each, "Grading cannot begin: Resource temporarily unavailable")
+    assert ground.told_daemon() == daemon
 
 
 def test_no_process_for_a_grader(common_ground: Ground) -> None:
