@@ -10,7 +10,7 @@ import copy
 import json
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 
 from grader.content.place import shown
 from grader.course.course import Course
+from grader.course.notebooks import grade_id
 from grader.course.outputs import annotate
 from grader.course.result import Result
 from grader.errors import Text, UsageError
@@ -41,17 +42,22 @@ def write_autograded(course: Course, assignment: str, student: str, notebook: st
         file.unlink(missing_ok=True)
         return
     node = copy.deepcopy(released(course, assignment, notebook))
-    sources = {result.part: result.source for result in results if result.source}
-    for cell in node.cells:
-        part = cell.metadata.get("nbgrader", {}).get("grade_id")
-        if part in sources and cell.metadata["nbgrader"].get("solution"):
-            cell.source = _plain(sources[part])
+    fill_in(node, results)
     annotate(node, {result.part: result for result in results})
     file.parent.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         if (data := _small(course.folder / "submitted" / student / assignment / name)) is not None:
             _replace(file.with_name(name), data)
     _replace(file, json.dumps(node, ensure_ascii=False, indent=1).encode("utf-8", "replace"))
+
+
+def fill_in(node: NotebookNode, results: Iterable[Result]) -> None:
+    """Put what was graded into the cells of the answers."""
+    sources = {result.part: result.source for result in results if result.source}
+    for cell in node.cells:
+        part = grade_id(cell)
+        if part in sources and cell.metadata["nbgrader"].get("solution"):
+            cell.source = _plain(sources[part])
 
 
 def released(course: Course, assignment: str, notebook: str) -> NotebookNode:

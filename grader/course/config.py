@@ -52,8 +52,10 @@ def configure(config: Any, file: str | Path) -> None:
 
     from grader.course import preprocessor as ours
     from grader.course.handed import SET_ASIDE
+    from grader.course.plain_files import find_plain_files
 
     find_its_programs()
+    find_plain_files()
     folder = str(Path(file).absolute().parent)
     if folder not in sys.path:
         sys.path.append(folder)  # for a late submission plugin beside the file

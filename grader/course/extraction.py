@@ -15,13 +15,16 @@ from dataclasses import dataclass
 
 from grader.errors import Text
 
-_MAGIC = re.compile(r"\s*(%|!|\?)|\s*[\w.]+\?{1,2}\s*$|\s*[\w.,\s]+=\s*(!|%)")
+_MAGIC = re.compile(r"\s*(%|!|\?)|\s*[\w.]+\?{1,2}\s*$|[\w.,\s]+=\s*(!|%)")
 _CELL_MAGIC = re.compile(r"\s*%%(\w+)")
 # These run the rest of their cell as Python; the others make something else of it.
 _PYTHON_MAGICS = frozenset({"time", "timeit", "capture", "prun", "python", "python3"})
 _FUTURE = re.compile(r"^from __future__ import [\w, ]+$", re.MULTILINE)
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _TRIALS = (ast.Expr, ast.Assert, ast.Delete)
+# Characters of a cell; a longer one counts as it stands. A syntax tree takes a thousand times the room of its source,
+# and it is made in the instructor's own process.
+MOST_PARSED = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Code:
     left_out: tuple[Text, ...] = ()
 
 
-def parsed(source: str) -> ast.Module | None:
+def _parsed(source: str) -> ast.Module | None:
     """The syntax tree; None where it is not Python, or no parser gets through it."""
     try:
         with warnings.catch_warnings():
@@ -47,7 +50,7 @@ def without_magics(source: str) -> Code:
     line that begins with `%` goes on with the one above.
     """
     source = source.replace("\r\n", "\n").replace("\r", "\n")
-    if parsed(source) is not None:
+    if len(source) > MOST_PARSED or _parsed(source) is not None:
         return Code(source)
     lines = source.split("\n")
     first = next((index for index, line in enumerate(lines) if line.strip()), 0)
@@ -67,7 +70,7 @@ def without_magics(source: str) -> Code:
             goes_on = line.rstrip().endswith("\\")
             lines[index] = f"{indent}pass"  # a block may hold nothing else
     stripped = "\n".join(lines)
-    if not found or parsed(stripped) is None:
+    if not found or _parsed(stripped) is None:
         return Code(source)  # an error of the student's own: shown as it was written
     return Code(stripped, tuple(_left_out(line) for line in found))
 
@@ -76,10 +79,12 @@ def definitions(source: str, tried: set[str]) -> Code:
     """What a cell beside the answer gives to it. `tried` are the entries and what was made with them; names that this
     cell makes with them are added.
     """
-    module = parsed(source)
+    if len(source) > MOST_PARSED:
+        return Code(source)
+    module = _parsed(source)
     if module is None:
         return Code("", (_left_out(source.strip().split("\n")[0]),) if source.strip() else ())
-    lines = source.split("\n")
+    lines = [line.encode() for line in source.split("\n")]  # a node's columns count bytes
     kept: list[str] = []
     left_out: list[Text] = []
     for node in module.body:
@@ -90,7 +95,7 @@ def definitions(source: str, tried: set[str]) -> Code:
         if isinstance(node, _TRIALS) and isinstance(getattr(node, "value", None), ast.Constant):
             continue  # a docstring, `...`
         tried |= {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
-        left_out.append(_left_out(lines[node.lineno - 1].strip()))
+        left_out.append(_left_out(_segment(node, lines).split("\n")[0]))
     return Code("\n".join(kept), tuple(left_out))
 
 
@@ -103,15 +108,15 @@ def joined(sources: Iterable[str]) -> str:
     return f"{text}\n" if text else ""
 
 
-def _segment(node: ast.stmt, lines: list[str]) -> str:
-    """A statement as it was written."""
+def _segment(node: ast.stmt, lines: list[bytes]) -> str:
+    """A statement as it was written. Each takes time by its own length: a line may hold very many."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     start = min([node.lineno, *(each.lineno for each in decorators)])
     end = node.end_lineno or node.lineno
-    taken = [line.encode() for line in lines[start - 1 : end]]
-    taken[-1] = taken[-1][: node.end_col_offset]
-    if not decorators:
-        taken[0] = taken[0][node.col_offset :]
+    first = 0 if decorators else node.col_offset
+    if start == end:
+        return lines[start - 1][first : node.end_col_offset].decode()
+    taken = [lines[start - 1][first:], *lines[start : end - 1], lines[end - 1][: node.end_col_offset]]
     return b"\n".join(taken).decode()
 
 

@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 
 from grader.course.course import QUESTIONS, Assignment, Course
 from grader.course.extraction import Code, definitions, joined, without_magics
-from grader.course.integrity import Cell, Notebook, compare, read_notebook, shown_name, unreadable
+from grader.course.integrity import SHORTEN, Cell, Notebook, compare, read_notebook, shown_name, unreadable
 from grader.course.notebooks import PLACEHOLDER, answer_of, exercise_notebook, grade_id, questions_notebook
 from grader.course.result import Note, PartKind
 from grader.daemon.client import SUBMISSION_LIMIT
@@ -65,7 +65,8 @@ def handed_in(folder: Path, course: Course, assignment: Assignment) -> list[Hand
     did raises an error: it becomes a note. PracticeError where exercises or the released notebooks are wrong.
     """
     if folder.is_symlink() or folder.parent.is_symlink():
-        note = unreadable("the folder is a link", "文件夹是一个链接")
+        remedy = Text("Hand in the files themselves.", "请直接提交文件本身。")
+        note = unreadable("the folder is a link", "文件夹是一个链接", remedy)
         return [_handed(part, kind, _Found(folder, None, (note,)), (), None) for part, kind in assignment.parts]
     about = tuple(_about_folder(folder, assignment))
     submitted, late = _submitted(folder)
@@ -172,7 +173,9 @@ def _from_notebook(part: str, kind: PartKind, read: _Read, course: Course) -> _F
         answer = _answer(part, read.notebook)
         return _Found(read.path, answer, read.notes)
     if sum(len(cell.source) for cell in read.notebook.cells) > SUBMISSION_LIMIT:
-        return _Found(read.path, None, (*read.notes, unreadable("more than 1 MiB of source", "源代码超过 1 MiB")))
+        return _Found(
+            read.path, None, (*read.notes, unreadable("more than 1 MiB of source", "源代码超过 1 MiB", SHORTEN))
+        )
     code = _code(part, read.notebook, read.released, {entry.name for entry in course.catalogue.get(part).entries})
     return _Found(read.path, code.source, (*read.notes, *_left_out(code)))
 
@@ -208,8 +211,13 @@ def _left_out(code: Code) -> Iterator[Note]:
         yield Note("left-out", Text(f"Lines that were left out: {lines}{more}", f"略去的行：{lines}{more}"))
 
 
+def plain_name(part: str, kind: PartKind) -> str:
+    """The plain file that a part may be handed in as."""
+    return f"{part}.{'md' if kind == 'question' else 'py'}"
+
+
 def _plain(folder: Path, part: str, kind: PartKind) -> _Found | None:
-    path = folder / f"{part}.{'md' if kind == 'question' else 'py'}"
+    path = folder / plain_name(part, kind)
     data = _read(path, SUBMISSION_LIMIT)
     if data is None:
         return None
@@ -256,14 +264,15 @@ def _read(path: Path, most: int) -> bytes | Note | None:
             return Note("unreadable", Text(f"{path.name} cannot be read: {why}.", f"无法读取 {path.name}：{why}。"))
     if len(data) > most:
         size = f"{most // (1024 * 1024)} MiB"
-        return unreadable(f"it is larger than {size}", f"超过 {size}")
+        said = (f"{path.name} is larger than {size}", f"{path.name} 超过 {size}")
+        return unreadable(*said) if path.suffix == ".ipynb" else unreadable(*said, SHORTEN)
     return data
 
 
 def _about_folder(folder: Path, assignment: Assignment) -> Iterator[Note]:
     """Notes on what lies in the folder and is no part of the assignment."""
     names = {f"{name}.ipynb" for name in assignment.notebooks}
-    names |= {f"{part}.{'md' if kind == 'question' else 'py'}" for part, kind in assignment.parts}
+    names |= {plain_name(part, kind) for part, kind in assignment.parts}
     links, strays = [], []
     for index, (entry, inside) in enumerate(_entries(folder)):
         if index >= _MOST_ENTRIES:

@@ -22,6 +22,8 @@ from grader.errors import Text
 
 NBFORMAT = 4
 MOST_CELLS = 5000
+# Objects and lists: each takes up to a hundred times the room of its two characters, and a notebook's are read at once.
+MOST_NODES = 500_000
 _TYPES = ("code", "markdown", "raw")
 _CLEAN = {0: "\ufffd", **dict.fromkeys(range(0xD800, 0xE000), "\ufffd")}
 
@@ -57,6 +59,8 @@ def shown_name(text: str, most: int = 80) -> str:
 
 def read_notebook(data: bytes) -> Notebook | Note:
     """The notebook that a file holds; a note where it holds none."""
+    if data.count(b"{") + data.count(b"[") > MOST_NODES:
+        return unreadable(f"it is made of more than {MOST_NODES} pieces", f"超过 {MOST_NODES} 个组成部分")
     try:
         found = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError, MemoryError):
@@ -67,8 +71,11 @@ def read_notebook(data: bytes) -> Notebook | Note:
         which = shown_name(str(found.get("nbformat")), 10)
         return unreadable(f"its format is nbformat {which}, not 4", f"格式是 nbformat {which}，不是 4")
     cells = found.get("cells")
-    if not isinstance(cells, list) or len(cells) > MOST_CELLS:
-        return unreadable(f"it has no cells, or more than {MOST_CELLS}", f"没有单元，或超过 {MOST_CELLS} 个")
+    if not isinstance(cells, list):
+        return unreadable("it has no cells", "没有单元")
+    if len(cells) > MOST_CELLS:
+        many = len(cells)
+        return unreadable(f"it has {many} cells, over {MOST_CELLS}", f"有 {many} 个单元，超过 {MOST_CELLS} 个", SHORTEN)
     read = [_cell(each) for each in cells]
     sound = tuple(each for each in read if each is not None)
     notes: tuple[Note, ...] = ()
@@ -81,15 +88,16 @@ def read_notebook(data: bytes) -> Notebook | Note:
     return Notebook(sound, kernel if isinstance(kernel, str) else "", part if isinstance(part, str) else "", notes)
 
 
-def unreadable(en: str, zh: str) -> Note:
+_CLEAR = Text(
+    "Open it in Jupyter, clear its outputs, save it, and hand it in again.",
+    "请在 Jupyter 中打开，清除输出，保存后重新提交。",
+)
+SHORTEN = Text("Shorten it, and hand it in again.", "请精简后重新提交。")
+
+
+def unreadable(en: str, zh: str, remedy: Text = _CLEAR) -> Note:
     """The note on a file that cannot be graded, with the remedy."""
-    return Note(
-        "unreadable",
-        Text(
-            f"Not graded: {en}. Open it in Jupyter, clear its outputs, save it, and hand it in again.",
-            f"没有评分：{zh}。请在 Jupyter 中打开，清除输出，保存后重新提交。",
-        ),
-    )
+    return Note("unreadable", Text(f"Not graded: {en}. {remedy.en}", f"没有评分：{zh}。{remedy.zh}"))
 
 
 _SAID = {

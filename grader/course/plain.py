@@ -11,7 +11,10 @@ import unicodedata
 
 # A cell that begins so is a formula to a spreadsheet; some read the wide forms likewise.
 _FORMULA = re.compile(r"[=+\-@＝＋－＠\t\r]")
+# Where the decimal sign is a comma, a spreadsheet parts lines at semicolons, quoted or not: a cell begins behind each.
+_INNER_FORMULA = re.compile(r"(;[\s\"]*)(?=[=+\-@＝＋－＠])")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+MOST_OF_A_CELL = 32_000  # characters: a spreadsheet takes 32,767, and spills the rest over other cells
 
 
 def plain(text: str) -> str:
@@ -28,6 +31,12 @@ def one_line(text: str) -> str:
     return " ".join(plain(text).split())
 
 
+def shortened(text: str, most: int) -> str:
+    """The beginning of it, in one line."""
+    line = one_line(text[: 4 * most])  # what is thousands of times too long is not all read
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+
+
 def cell(value: object) -> str:
     """A value for CSV that no spreadsheet takes for a formula: an apostrophe stands before what looks like one.
 
@@ -38,7 +47,7 @@ def cell(value: object) -> str:
         return ""
     if isinstance(value, float):
         return figure(value)
-    text = one_line(str(value))
+    text = _INNER_FORMULA.sub(r"\1'", shortened(str(value), MOST_OF_A_CELL))
     return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 from traitlets import Bool
 
+from grader.course.autograded import fill_in
 from grader.course.course import QUESTIONS, Assignment, Course
 from grader.course.grading import grade_part
 from grader.course.handed import SET_ASIDE, Handed, handed_in, read_notebook_file, released_notebook
@@ -89,22 +90,45 @@ class GradeConfined(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader shi
         # UsageError for an assignment that `release` has not made: it is not graded, and above all not run
         assignment = course.assignment(known["assignment"])
         folder = course.folder / "submitted" / known["student"] / assignment.name
-        results = {
-            handed.part: self._graded(handed, known["student"], assignment, course)
+        parts = [
+            handed
             for handed in handed_in(folder, course, assignment)
             if (QUESTIONS if handed.kind == "question" else handed.part) == known["notebook"]
-        }
+        ]
+        results = self._graded(parts, known["student"], assignment, course)
+        if fault := next((result for result in results.values() if result.outcome == "broken"), None):
+            _take_back(known)
+            why = fault.fault or Text("the grader is at fault", "评分程序出错")
+            # nbgrader names the student and goes on
+            raise GraderFault(Text(f"{fault.part}: {why.en}", f"{fault.part}：{why.zh}"))
+        # nbgrader has read the notebooks; what came as a plain file is not in them yet
+        fill_in(nb, [results[part.part] for part in parts if part.path and part.path.suffix != ".ipynb"])
         annotate(nb, results)
         resources["practice"] = results
         return nb, resources
 
-    def _graded(self, handed: Handed, student: str, assignment: Assignment, course: Course) -> Result:
-        result = grade_part(handed, student, assignment, course, require_strict=self.require_strict)
-        Results.of(course).put(result)
-        if result.outcome == "broken":  # no mark is better than a wrong one: nbgrader names the student and goes on
-            fault = result.fault or Text("the grader is at fault", "评分程序出错")
-            raise GraderFault(Text(f"{handed.part}: {fault.en}", f"{handed.part}：{fault.zh}"))
-        return result
+    def _graded(
+        self, parts: Sequence[Handed], student: str, assignment: Assignment, course: Course
+    ) -> dict[str, Result]:
+        """Each part's result, kept in the course's journal."""
+        graded = {}
+        with Results.of(course) as journal:
+            for part in parts:
+                result = grade_part(part, student, assignment, course, require_strict=self.require_strict)
+                journal.put(result)
+                graded[part.part] = result
+        return graded
+
+
+def _take_back(known: Mapping[str, str]) -> None:
+    """No mark is better than a wrong one: nbgrader has entered zero where there is no notebook, and where there was one
+    before, its marks are those of another day.
+    """
+    with Gradebook(known["db_url"]) as gradebook:
+        where = (known["notebook"], known["assignment"], known["student"])
+        for grade in gradebook.find_submission_notebook(*where).grades:
+            grade.auto_score, grade.needs_manual_grade = None, True
+        gradebook.db.commit()
 
 
 class ProposeScores(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader ships no types

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grader.course.plain import cell, figure, one_line
+from grader.course.plain import cell, figure, one_line, shortened
 from grader.course.report import Report
 from grader.course.report_findings import Finding
 from grader.course.report_sides import rows
@@ -29,7 +29,8 @@ MOST_STUDENTS = 1000  # on the page; the tables have all
 MOST_INCIDENTS = 300
 MOST_ALIKE = 40
 MOST_NAMED = 12
-MOST_OF_A_TITLE = 60  # characters
+MOST_OF_A_TITLE = 60  # characters; that of a question is its prompt, which is long
+MOST_OF_A_TEXT = 1000
 MOST_TO_TEACH = 5
 WORTH_TEACHING = 0.05  # of those who were graded
 
@@ -132,8 +133,8 @@ def _environment(report: Report, language: Language) -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals["say"] = partial(_label, language)
-    environment.globals["said"] = lambda text, spoken=language: one_line(text.say(spoken))
-    environment.globals["title"] = lambda part, most=MOST_OF_A_TITLE: _shortened(report.title(part).say(language), most)
+    environment.globals["said"] = lambda text, spoken=language: shortened(text.say(spoken), MOST_OF_A_TEXT)
+    environment.globals["title"] = lambda part, most=MOST_OF_A_TITLE: shortened(report.title(part).say(language), most)
     environment.globals["kind_name"] = lambda kind: KINDS.get(kind, Text.same(one_line(kind))).say(language)
     environment.globals["outcome_name"] = lambda outcome: OUTCOMES[outcome].say(language)
     environment.globals["named"] = partial(_named, language)
@@ -154,9 +155,3 @@ def _named(language: Language, students: Sequence[str], most: int = MOST_NAMED) 
     if len(students) > most:
         names.append(_label(language, "more", len(students) - most))
     return LABELS["comma"].say(language).join(names)
-
-
-def _shortened(text: str, most: int) -> str:
-    """A title in one line; that of a question is its prompt, which is long."""
-    line = one_line(text)
-    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"

@@ -12,6 +12,7 @@ from grader.course.result import PartKind
 from grader.course.similarity import MEASURES, Alike
 
 MOST_LINES = 150  # of each text; the rest is in the submission itself
+MOST_OF_A_LINE = 400  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Row:
 def rows(alike: Alike, kind: PartKind) -> tuple[list[Row], bool]:
     """The rows, and whether a text goes on after them."""
     texts = [plain(one.source).expandtabs(4).split("\n") for one in (alike.left, alike.right)]
-    lines = [[line.rstrip() for line in text if line.strip()] for text in texts]
+    lines = [[line.rstrip()[:MOST_OF_A_LINE] for line in text if line.strip()] for text in texts]
     more = any(len(one) > MOST_LINES for one in lines)
     left, right = (one[:MOST_LINES] for one in lines)
     words = MEASURES[kind].words

@@ -46,6 +46,8 @@ MOST_TIMES_LARGER = 2.0  # beyond it, the one is not the other with a few change
 RARE_IN = 8  # texts, or an eighth of them: a fingerprint in more is common knowledge and counts for nothing
 RARE_AT_MOST = 40  # texts: bounds the work for a cohort of any size
 LEAST_SHARED = 4  # fingerprints: fewer are chance
+# Characters of a text that count; the longest right answer has a tenth of them. What is meant to be long costs nothing.
+MOST_COMPARED = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Similarity:
 
     def add(self, student: str, source: str) -> None:
         """One submission. A text that is too short to say anything is left out."""
+        source = source[:MOST_COMPARED]
         words = self._measure.words(source)
         prints = frozenset(_winnowed(_runs(words, self._measure.run), self._measure.window)) - self._given
         if len(prints) < self._measure.least:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 from course_ground import Ground
 
 pytest.importorskip("nbgrader", reason="the course extra is not installed")
+
+from odd_ground import Ended, lay, measured
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +46,30 @@ def ground(tmp_path: Path, runtime: Path) -> Ground:
 @pytest.fixture
 def course_ground(tmp_path: Path, released: Path, runtime: Path) -> Ground:
     """A course of its own with `ps1` handed out, and nothing handed in."""
-    root = tmp_path / "ground"
+    return _copy(released, tmp_path / "ground", runtime)
+
+
+@pytest.fixture(scope="session")
+def odd_nbgrader(tmp_path_factory: pytest.TempPathFactory, released: Path, runtime: Path) -> tuple[Ground, Ended]:
+    """The cohort of `odd_ground`, graded by plain `nbgrader autograde`."""
+    ground = _copy(released, tmp_path_factory.mktemp("odd") / "ground", runtime)
+    lay(ground)
+    return ground, measured(ground, "nbgrader", "autograde", "ps1")
+
+
+@pytest.fixture(scope="session")
+def odd_practice(
+    tmp_path_factory: pytest.TempPathFactory, odd_nbgrader: tuple[Ground, Ended], released: Path, runtime: Path
+) -> tuple[Ground, Ended]:
+    """The same cohort, graded by `practice course grade`."""
+    ground = _copy(released, tmp_path_factory.mktemp("odd") / "ground", runtime)
+    handed_in = odd_nbgrader[0].folder / "submitted"
+    # a quarter of a gigabyte is not copied
+    shutil.copytree(handed_in, ground.folder / "submitted", symlinks=True, copy_function=os.link)
+    return ground, measured(ground, "practice", "course", "grade", "ps1")
+
+
+def _copy(released: Path, root: Path, runtime: Path) -> Ground:
     shutil.copytree(released, root)
     ground = Ground(root, runtime)
     for file in (ground.folder / "course.yaml", ground.folder / "nbgrader_config.py"):
