@@ -20,6 +20,7 @@ latency    the first hundred probes, the last hundred, and the ratio, beside a l
 verdicts   each must be the one that the same submission got the first time; right answers pass, all others do not.
 
 Ends with status 1 and a line for each thing that is not so. Ctrl-C ends it early, with the table of what was done.
+All 5,000 take about 40 minutes of processor time.
 """
 
 from __future__ import annotations
