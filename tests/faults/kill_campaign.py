@@ -109,10 +109,12 @@ class Campaign:
         if plan.cold:
             self.stop()
         self.ground.write(SUBMISSIONS[plan.submission])
-        began = time.monotonic()
+        began, kind = time.monotonic(), (plan.submission, plan.cold)
         client = self.ground.start("run", "double", "--json")
-        killed = self.kill(plan, client, began + plan.moment * self.usual[plan.submission, plan.cold])
+        killed = self.kill(plan, client, began + plan.moment * self.usual[kind])
         out, err = client.communicate(timeout=300)
+        if not killed:  # the machine may have been busier when it was learned
+            self.usual[kind] = min(self.usual[kind], time.monotonic() - began)
         result = self.told(plan, subprocess.CompletedProcess(client.args, client.returncode, out, err), killed)
         self.came_of_it[result] += 1
         self.look_around()
