@@ -27,6 +27,7 @@ from grader.course.grading import require_strict_isolation, standard_of
 from grader.errors import GraderFault, PracticeError, Text, UsageError
 
 CONNECT_SECONDS = 10
+STARTS = 2
 LOST_WORKERS = 10  # that one submission may outlive before it is called a fault
 AHEAD = 2  # pieces of work for each thread of a worker: one at work, one that waits for it
 _DECIDES = ("torch", "hypothesis", "pytest", "numpy")  # what a verdict depends on beside our own code
@@ -65,6 +66,8 @@ class Cluster:
             inspected, order, code_version(), on_error="return"
         )
         for worker, complaint in complaints.items():
+            if type(complaint).__name__ == "CommClosedError":
+                continue  # lost while it was asked: who comes in its place is asked before its first submission
             if isinstance(complaint, BaseException):
                 why = " ".join(f"{type(complaint).__name__}: {complaint}".split())[:200]
                 raise _refused(Text(f"the worker {worker}: {why}", f"工作进程 {worker}：{why}"))
@@ -239,21 +242,35 @@ def local(workers: int) -> Iterator[Cluster]:
     dask = _distributed()
     with (
         _settings(),
-        # Whoever can reach a scheduler can run code as its user; on a shared machine that is everybody.
-        dask.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            protocol="tls://",
-            security=dask.Security.temporary(),
-            dashboard_address=None,
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
+        _started(dask, workers) as cluster,
         dask.Client(cluster, set_as_default=False) as client,
     ):
         yield Cluster(client, cluster.scheduler_address, None)
+
+
+def _started(dask: Any, workers: int) -> Any:
+    """A cluster of Dask with all its workers. One that dies before it has begun ends the whole: then once more."""
+    why = ""
+    for _ in range(STARTS):
+        try:
+            # Whoever can reach a scheduler can run code as its user; on a shared machine that is everybody.
+            return dask.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                protocol="tls://",
+                security=dask.Security.temporary(),
+                dashboard_address=None,
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            )
+        except (RuntimeError, OSError, TimeoutError) as error:
+            why = " ".join(str(error).split())[:160]
+    raise GraderFault(
+        Text(f"the workers do not start: {why}", f"工作进程无法启动：{why}"),
+        Text("close other programs, or ask for fewer workers", "请关闭其他程序，或减少工作进程数"),
+    )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 from course_ground import BIN, DIVIDES, IN_PLACE, RIGHT, Ground
+from nbgrader.api import Gradebook
 
 from grader.course.results import Results
 from grader.daemon import address
@@ -27,9 +28,10 @@ def name_of(number: int) -> str:
     return f"student{number:03}"
 
 
-def hand_in_all(ground: Ground, count: int) -> dict[str, str]:
+def hand_in_all(ground: Ground, count: int, first: int = 0) -> dict[str, str]:
     """Each student's code: one of three kinds, with a line that is the student's own."""
-    sources = {name_of(number): f"# by {name_of(number)}\n{KINDS[number % 3]}" for number in range(count)}
+    numbers = range(first, first + count)
+    sources = {name_of(number): f"# by {name_of(number)}\n{KINDS[number % 3]}" for number in numbers}
     for student, source in sources.items():
         ground.hand_in(student, source)
     return sources
@@ -37,6 +39,23 @@ def hand_in_all(ground: Ground, count: int) -> dict[str, str]:
 
 def results_of(ground: Ground) -> Results:
     return Results.of(ground.course)
+
+
+def assert_whole(ground: Ground, sources: dict[str, str]) -> None:
+    """Each student's own code has its one result, in the database, the gradebook and the notebook for feedback."""
+    with results_of(ground) as results:
+        found = {result.student: result for result in results.all("ps1") if result.part == "scale"}
+        assert found.keys() == sources.keys(), "nothing is lost"
+        assert set(results.times("ps1").values()) == {1}, "nothing counts twice"
+        for student, source in sources.items():
+            assert found[student].source.strip() == source.strip(), "nothing is mixed up"
+            assert found[student].outcome == POINTS[source.split("\n", 1)[1]]
+        assert list(results.unbooked("ps1")) == []
+    with Gradebook(f"sqlite:///{ground.folder / 'gradebook.db'}", "course") as book:
+        scores = {each.student.id: each.score for each in book.assignment_submissions("ps1")}
+    assert scores == {student: result.points for student, result in found.items()}
+    for student, source in sources.items():
+        assert source.split("\n")[0] in (ground.folder / f"autograded/{student}/ps1/scale.ipynb").read_text()
 
 
 @dataclass

@@ -8,30 +8,13 @@ import signal
 from contextlib import suppress
 
 import pytest
-from cohort_ground import POINTS, Started, gone, graded_by_daemon, hand_in_all, results_of, start
+from cohort_ground import Started, assert_whole, gone, graded_by_daemon, hand_in_all, start
 from course_ground import Ground
-from nbgrader.api import Gradebook
 
 STUDENTS = 60 if os.environ.get("SOAK") else 30
 PARTS = 2 * STUDENTS  # the notebook, and the question that nobody answers
 KILLS = 12 if os.environ.get("SOAK") else 3
 THREADS = 2 * (os.cpu_count() or 1) + 4  # at most so many are under way when a run is killed
-
-
-def assert_whole(ground: Ground, sources: dict[str, str]) -> None:
-    with results_of(ground) as results:
-        found = {result.student: result for result in results.all("ps1") if result.part == "scale"}
-        assert found.keys() == sources.keys(), "nothing is lost"
-        assert set(results.times("ps1").values()) == {1}, "nothing counts twice"
-        for student, source in sources.items():
-            assert found[student].source.strip() == source.strip(), "nothing is mixed up"
-            assert found[student].outcome == POINTS[source.split("\n", 1)[1]]
-        assert list(results.unbooked("ps1")) == []
-    with Gradebook(f"sqlite:///{ground.folder / 'gradebook.db'}", "course") as book:
-        scores = {each.student.id: each.score for each in book.assignment_submissions("ps1")}
-    assert scores == {student: result.points for student, result in found.items()}
-    for student, source in sources.items():
-        assert source.split("\n")[0] in (ground.folder / f"autograded/{student}/ps1/scale.ipynb").read_text()
 
 
 def kill_at(started: Started, count: int) -> bool:
