@@ -43,6 +43,7 @@ in_course = click.option(
 def report(name: str, folder: Path, output: Path | None, anonymous: bool, invocation: Invocation) -> int:
     """What came of assignment NAME, on one page and in tables. 作业的成绩报告：一个网页和几张表。"""
     from grader.course.course import Course
+    from grader.course.exports_booked import by_hand, confirmed
     from grader.course.report import summarise
     from grader.course.report_pages import html, tables
     from grader.course.results import Results
@@ -50,7 +51,8 @@ def report(name: str, folder: Path, output: Path | None, anonymous: bool, invoca
     course = Course.open(folder.expanduser(), invocation.content)
     assignment = course.assignment(name)
     with Results.of(course) as results:
-        found = summarise(name, _parts(course, assignment), results.all(name), anonymous=anonymous)
+        marked = confirmed(results.all(name), by_hand(course, name))
+        found = summarise(name, _parts(course, assignment), marked, anonymous=anonymous)
     if not found.students:
         raise _no_results(course, name)
     page = _page(course, name, output)
@@ -104,17 +106,17 @@ def export(
 def _marks(course: Course, assignment: Assignment, form: Format, file: Path) -> int:
     """Write them; how many wait for the grader."""
     from grader.course import exports
-    from grader.course.exports_booked import booked
+    from grader.course.exports_booked import booked, by_hand, confirmed
     from grader.course.results import Results
 
     parts = [id for id, _ in assignment.parts]
     worth = sum(course.max_points(id, kind) for id, kind in assignment.parts)
-    entries = booked(course, assignment.name)
+    entries, changed = booked(course, assignment.name), by_hand(course, assignment.name)
     waiting = 0
 
     def write(out: TextIO) -> None:
         nonlocal waiting
-        found = exports.marks(results.all(assignment.name), entries, worth)
+        found = exports.marks(confirmed(results.all(assignment.name), changed), entries, worth)
         waiting = exports.write(form, out, assignment.name, parts, found)
 
     with Results.of(course) as results:

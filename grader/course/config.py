@@ -50,12 +50,14 @@ def configure(config: Any, file: str | Path) -> None:
     """
     from nbgrader import preprocessors as theirs
 
+    from grader.course import pages
     from grader.course import preprocessor as ours
     from grader.course.handed import SET_ASIDE
     from grader.course.plain_files import find_plain_files
 
     find_its_programs()
     find_plain_files()
+    pages.escape_templates()
     folder = str(Path(file).absolute().parent)
     if folder not in sys.path:
         sys.path.append(folder)  # for a late submission plugin beside the file
@@ -97,6 +99,7 @@ def configure(config: Any, file: str | Path) -> None:
         theirs.AssignLatePenalties,
         theirs.CheckCellMetadata,
     ]
+    config.HTMLExporter.preprocessors = [pages.EscapeNames]
     # Nothing here runs a notebook. Should an instructor put Execute back, a tag must not skip a cell all the same.
     config.Execute.skip_cells_with_tag = ""
 

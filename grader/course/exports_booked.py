@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader.content.place import shown
-from grader.course.course import Course
+from grader.course.course import QUESTIONS, Course
 from grader.course.exports import Booked, Entry, Person
+from grader.course.result import Result
 from grader.errors import Text, UsageError
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
+
+
+ByHand = Mapping[tuple[str, str], float]
 
 
 def booked(course: Course, assignment: str) -> Booked:
@@ -19,8 +27,31 @@ def booked(course: Course, assignment: str) -> Booked:
 
     UsageError, which names it, where it cannot be read.
     """
+    with _opened(course) as book:
+        return Booked() if book is None else Booked(_people(book), _entries(book, assignment))
+
+
+def by_hand(course: Course, assignment: str) -> ByHand:
+    """The points of each (student, part) of which a person has changed some in formgrader. UsageError as above."""
+    with _opened(course) as book:
+        return {} if book is None else _by_hand(book, assignment)
+
+
+def confirmed(results: Iterable[Result], found: ByHand) -> Iterator[Result]:
+    """The results with the points that a person gave in place of ours."""
+    for result in results:
+        points = found.get((result.student, result.part))
+        yield result if points is None else replace(result, points=points)
+
+
+@contextmanager
+def _opened(course: Course) -> Iterator[Gradebook | None]:
+    """The gradebook, or None where there is none. UsageError, which names it, where it cannot be read."""
     from sqlalchemy import make_url
 
+    from grader.course.config import require_nbgrader
+
+    require_nbgrader()
     from grader.course.gradebook import nbgrader_config
 
     config = nbgrader_config(course)
@@ -28,14 +59,15 @@ def booked(course: Course, assignment: str) -> Booked:
     url = make_url(address)
     file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
     if file is not None and not file.is_file():
-        return Booked()  # nbgrader would make one
+        yield None  # nbgrader would make one
+        return
     where = shown(file) if file else url.render_as_string()
     from nbgrader.api import Gradebook
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         with Gradebook(address, str(config.CourseDirectory.get("course_id") or "default_course")) as book:
-            return Booked(_people(book), _entries(book, assignment))
+            yield book
     except SQLAlchemyError as error:
         why = " ".join(str(getattr(error, "orig", None) or error).split())[:200]
         raise UsageError(
@@ -65,3 +97,33 @@ def _entries(book: Gradebook, assignment: str) -> dict[str, Entry]:
         )
         for one in query.filter(Assignment.name == assignment)
     }
+
+
+def _by_hand(book: Gradebook, assignment: str) -> ByHand:
+    from nbgrader.api import Assignment, BaseCell, Grade, Notebook, SubmittedAssignment, SubmittedNotebook
+    from sqlalchemy import or_
+
+    touched = book.db.query(Grade.notebook_id).filter(
+        or_(Grade.manual_score.is_not(None), Grade.extra_credit.is_not(None))
+    )
+    query = (
+        book.db.query(
+            SubmittedAssignment.student_id, Notebook.name, BaseCell.name,
+            Grade.auto_score, Grade.manual_score, Grade.extra_credit,
+        )
+        .select_from(Grade)
+        .join(BaseCell, BaseCell.id == Grade.cell_id)
+        .join(SubmittedNotebook, SubmittedNotebook.id == Grade.notebook_id)
+        .join(Notebook, Notebook.id == SubmittedNotebook.notebook_id)
+        .join(SubmittedAssignment, SubmittedAssignment.id == SubmittedNotebook.assignment_id)
+        .join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)
+        .filter(Assignment.name == assignment, Grade.notebook_id.in_(touched))
+    )  # fmt: skip
+    points: dict[tuple[str, str], float] = defaultdict(float)
+    changed = set()
+    for student, notebook, cell, auto, manual, extra in query:
+        key = (student, cell if notebook == QUESTIONS else notebook)
+        points[key] += float((auto if manual is None else manual) or 0.0) + float(extra or 0.0)
+        if manual is not None or extra is not None:
+            changed.add(key)
+    return {key: points[key] for key in changed}

@@ -46,13 +46,13 @@ def ground(tmp_path: Path, runtime: Path) -> Ground:
 @pytest.fixture
 def course_ground(tmp_path: Path, released: Path, runtime: Path) -> Ground:
     """A course of its own with `ps1` handed out, and nothing handed in."""
-    return _copy(released, tmp_path / "ground", runtime)
+    return Ground(released, runtime).copied(tmp_path / "ground")
 
 
 @pytest.fixture(scope="session")
 def odd_nbgrader(tmp_path_factory: pytest.TempPathFactory, released: Path, runtime: Path) -> tuple[Ground, Ended]:
     """The cohort of `odd_ground`, graded by plain `nbgrader autograde`."""
-    ground = _copy(released, tmp_path_factory.mktemp("odd") / "ground", runtime)
+    ground = Ground(released, runtime).copied(tmp_path_factory.mktemp("odd") / "ground")
     lay(ground)
     return ground, measured(ground, "nbgrader", "autograde", "ps1")
 
@@ -62,16 +62,8 @@ def odd_practice(
     tmp_path_factory: pytest.TempPathFactory, odd_nbgrader: tuple[Ground, Ended], released: Path, runtime: Path
 ) -> tuple[Ground, Ended]:
     """The same cohort, graded by `practice course grade`."""
-    ground = _copy(released, tmp_path_factory.mktemp("odd") / "ground", runtime)
+    ground = Ground(released, runtime).copied(tmp_path_factory.mktemp("odd") / "ground")
     handed_in = odd_nbgrader[0].folder / "submitted"
     # a quarter of a gigabyte is not copied
     shutil.copytree(handed_in, ground.folder / "submitted", symlinks=True, copy_function=os.link)
     return ground, measured(ground, "practice", "course", "grade", "ps1")
-
-
-def _copy(released: Path, root: Path, runtime: Path) -> Ground:
-    shutil.copytree(released, root)
-    ground = Ground(root, runtime)
-    for file in (ground.folder / "course.yaml", ground.folder / "nbgrader_config.py"):
-        file.write_text(file.read_text(encoding="utf-8").replace(str(released), str(root)), encoding="utf-8")
-    return ground

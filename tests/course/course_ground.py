@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -77,6 +78,14 @@ class Ground:
         scaffold("scale", self.content)
         self.practice("course", "init", self.folder, "--content", self.content, "--exchange", self.exchange)
         return self
+
+    def copied(self, root: Path, *ignored: str) -> Ground:
+        """The same below another root, without what `ignored` matches."""
+        shutil.copytree(self.root, root, symlinks=True, ignore=shutil.ignore_patterns(*ignored))
+        copy = Ground(root, self.runtime, self.environment)
+        for file in (copy.folder / "course.yaml", copy.folder / "nbgrader_config.py"):
+            file.write_text(file.read_text(encoding="utf-8").replace(str(self.root), str(root)), encoding="utf-8")
+        return copy
 
     def release(self, exercises: str = "scale", questions: str = "gan", name: str = ASSIGNMENT) -> Path:
         """Hand an assignment out; the folder of its release."""
