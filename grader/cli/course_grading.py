@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +61,7 @@ def grade(
             Text("--workers is for this machine, --cluster for others", "--workers 用于本机，--cluster 用于其他主机"),
             Text("leave one out", "请去掉一个"),
         )
+    from grader.cli.course_progress import cohort_progress
     from grader.course.cohort import Run, Wishes, alone, order_of, students
     from grader.course.config import require_nbgrader
     from grader.course.course import Course
@@ -82,7 +82,7 @@ def grade(
     with alone(course), Results.of(course) as results, Gradebook(course, name) as book:
         order = order_of(course, name, wishes)
         run = Run(course, order, wishes, results, book)
-        with _workforce(workers, cluster) as workforce, _progress(invocation, total) as progress:
+        with _workforce(workers, cluster) as workforce, cohort_progress(invocation.spoken, total) as progress:
             tally = run.grade(workforce, progress)
     _summary(invocation, name, tally)
     return 1 if tally.outcomes["broken"] else 0
@@ -110,38 +110,6 @@ def _workforce(workers: int | None, cluster: str | None) -> Iterator[Workforce]:
 
     with local(workers or 1) if cluster is None else remote(cluster) as found:
         yield found
-
-
-class _Progress:
-    """Hears of each student."""
-
-    def __init__(self, invocation: Invocation, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        rate = "/s" if invocation.spoken == "en" else "/秒"
-        self.bar = Progress(
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn(f"{{task.fields[rate]}}{rate}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._id = self.bar.add_task("", total=total, rate="")
-
-    def __call__(self, tally: Tally) -> None:
-        speed = self.bar.tasks[0].speed
-        self.bar.update(self._id, completed=tally.students, rate=f"{speed:.1f}" if speed else "")
-
-
-@contextmanager
-def _progress(invocation: Invocation, total: int) -> Iterator[_Progress]:
-    """On stderr, and only on a terminal: a log is not filled with it."""
-    progress = _Progress(invocation, total)
-    shown = progress.bar if progress.bar.console.is_terminal else contextlib.nullcontext()
-    with shown:
-        yield progress
 
 
 def _summary(invocation: Invocation, name: str, tally: Tally) -> None:

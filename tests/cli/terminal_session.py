@@ -29,11 +29,11 @@ def _at_a_terminal() -> None:
 
 
 class Terminal:
-    """`practice` on a terminal of 80 columns. `screen` is everything since it was last cleared, without colours."""
+    """`practice` on a terminal. `screen` is everything since it was last cleared, without colours."""
 
-    def __init__(self, practice: Practice, *words: str | Path, **environment: str) -> None:
+    def __init__(self, practice: Practice, *words: str | Path, columns: int = 80, **environment: str) -> None:
         self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         self.before = termios.tcgetattr(slave)
         self.process = subprocess.Popen(
             practice.command(*words),

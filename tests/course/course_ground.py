@@ -96,7 +96,12 @@ class Ground:
 
     def practice(self, *words: str | Path, status: int | None = 0, cwd: Path | None = None) -> str:
         """The real command; both of its streams. `status`: what it must end with, None for whatever it is."""
-        return self._run([str(BIN / "practice"), *map(str, words)], cwd or self.root, status)
+        return self._run(self.command(*words), cwd or self.root, status)
+
+    @staticmethod
+    def command(*words: str | Path) -> list[str]:
+        """What `practice` runs."""
+        return [str(BIN / "practice"), *map(str, words)]
 
     def nbgrader(self, *words: str | Path, status: int | None = 0, cwd: Path | None = None) -> str:
         """The real nbgrader in the course's folder, or as a student in `cwd`."""
