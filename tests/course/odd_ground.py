@@ -5,7 +5,6 @@ opens. Graded once by plain `nbgrader autograde`, once by `practice course grade
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -78,19 +77,26 @@ class Ended:
     megabytes: float
 
 
+# A process counts what its parent had in memory when it forked: the one to be measured needs a small parent.
+MEASURE = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
+_, status, used = os.wait4(process.pid, 0)
+with open(sys.argv[1], "w") as file:
+    file.write(f"{os.waitstatus_to_exitcode(status)} {used.ru_maxrss / 1024}")
+"""
+
+
 def measured(ground: Ground, *words: str) -> Ended:
     """A command in the course's folder: `nbgrader ...` or `practice ...`."""
     program = [sys.executable, "-m", "nbgrader"] if words[0] == "nbgrader" else [str(BIN / words[0])]
-    process = subprocess.Popen(
-        [*program, *words[1:]], cwd=ground.folder, env=ground.variables, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
+    told = ground.root / "measured"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", MEASURE, str(told), *program, *words[1:]], cwd=ground.folder, env=ground.variables,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", check=True,
     )  # fmt: skip
-    assert process.stdout is not None
-    with process.stdout:
-        said = process.stdout.read()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Ended(process.returncode, said, used.ru_maxrss / 1024)
+    status, megabytes = told.read_text(encoding="utf-8").split()
+    return Ended(int(status), done.stdout, float(megabytes))
 
 
 def marks(ground: Ground) -> dict[str, dict[str, Any]]:
