@@ -160,7 +160,7 @@ def test_without_descriptors_a_worker_is_asked_for_in_vain_and_the_next_is_had(s
             lowest = taken[-1] + 1
         supply.order_ahead(1 << 28, 60)
         supply.leave_ahead()
-        with pytest.raises(GraderFault, match="no worker could be asked for"):
+        with pytest.raises(GraderFault, match="No process could be started"):
             supply.worker(1 << 28, 60)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
