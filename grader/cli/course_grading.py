@@ -49,7 +49,7 @@ def grade(
     """Grade everything that was handed in for NAME and is not graded yet. 批改一次作业的全部提交。
 
     What was graded stands, unless the submission or the exercise has changed. Exit status 0: all graded, 1: some are
-    broken, the grader's own fault, 2: wrong usage or unreadable input.
+    broken, the grader's own fault, or were left out, 2: wrong usage or unreadable input.
     """
     if resume and force:
         raise UsageError(
@@ -85,7 +85,7 @@ def grade(
         with _workforce(workers, cluster) as workforce, cohort_progress(invocation.spoken, total) as progress:
             tally = run.grade(workforce, progress)
     _summary(invocation, name, tally)
-    return 1 if tally.outcomes["broken"] else 0
+    return 1 if tally.outcomes["broken"] or tally.told else 0
 
 
 def _nothing(folder: Path, name: str, student: str) -> UsageError:

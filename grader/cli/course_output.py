@@ -149,6 +149,7 @@ def _parts(course: Course, assignment: Assignment) -> list[Part]:
     """The parts with their titles, and what everybody was given."""
     from grader.course.report import Part
 
+    course.require(assignment)
     found = []
     for id, kind in assignment.parts:
         if kind == "question":

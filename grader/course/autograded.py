@@ -19,6 +19,7 @@ from nbformat import NotebookNode
 
 from grader.content.place import shown
 from grader.course.course import Course
+from grader.course.files import replace
 from grader.course.notebooks import grade_id
 from grader.course.outputs import annotate
 from grader.course.result import Result
@@ -47,8 +48,8 @@ def write_autograded(course: Course, assignment: str, student: str, notebook: st
     file.parent.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         if (data := _small(course.folder / "submitted" / student / assignment / name)) is not None:
-            _replace(file.with_name(name), data)
-    _replace(file, json.dumps(node, ensure_ascii=False, indent=1).encode("utf-8", "replace"))
+            replace(file.with_name(name), data)
+    replace(file, json.dumps(node, ensure_ascii=False, indent=1).encode("utf-8", "replace"))
 
 
 def fill_in(node: NotebookNode, results: Iterable[Result]) -> None:
@@ -95,10 +96,3 @@ def _small(file: Path) -> bytes | None:
 def _plain(source: str) -> str:
     """Without halves of characters, which no file can hold."""
     return source.encode("utf-8", "replace").decode()
-
-
-def _replace(file: Path, data: bytes) -> None:
-    """nbgrader leaves its own files read-only: they are replaced, not written to."""
-    new = file.with_name(f".{file.name}.{os.getpid()}")
-    new.write_bytes(data)
-    new.replace(file)

@@ -207,6 +207,7 @@ def order_of(course: Course, name: str, wishes: Wishes) -> Order:
     """What is to be done, from the content as it stands now. PracticeError where it is wrong."""
     from uuid import uuid4
 
+    course.require(course.assignment(name))
     standards = {part: standard_of(part, kind, course) for part, kind in course.assignment(name).parts}
     return Order(uuid4().hex, course.folder, course.roots, name, standards, wishes.require_strict, wishes.force)
 

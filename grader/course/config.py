@@ -52,6 +52,7 @@ def configure(config: Any, file: str | Path) -> None:
 
     from grader.course import pages
     from grader.course import preprocessor as ours
+    from grader.course.files import LEFT
     from grader.course.handed import SET_ASIDE
     from grader.course.plain_files import find_plain_files
 
@@ -68,6 +69,7 @@ def configure(config: Any, file: str | Path) -> None:
         "__pycache__",
         "feedback",
         f"*{SET_ASIDE}",
+        LEFT,
     ]
     config.GenerateAssignment.preprocessors = [
         theirs.IncludeHeaderFooter,

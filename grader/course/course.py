@@ -115,6 +115,26 @@ class Course:
             )
         return self.assignments[name]
 
+    def require(self, assignment: Assignment) -> None:
+        """UsageError, which names course.yaml, where a part of the assignment is not there (any more)."""
+        known = {"exercise": self.catalogue.ids(), "question": tuple(self.bank.questions)}
+        for part, kind in assignment.parts:
+            if part not in known[kind]:
+                file, what = shown(self.folder / FILE), Text(kind, "练习" if kind == "exercise" else "问题")
+                raise UsageError(
+                    Text(
+                        f"{file}: {assignment.name}: there is no {what.en} '{part}'",
+                        f"{file}：{assignment.name}：没有{what.zh} '{part}'",
+                    ),
+                    did_you_mean(
+                        part, known[kind],
+                        Text(
+                            "correct the name, or name its folder under `content:`",
+                            "请改正名字，或在 `content:` 下写上它所在的文件夹",
+                        ),
+                    ),
+                )  # fmt: skip
+
     def points(self, exercise: str) -> dict[str, float]:
         """The points of each check of an exercise, in teaching order."""
         return check_points(self.catalogue.get(exercise))

@@ -148,6 +148,7 @@ class Gradebook:
 
     def _read(self, name: str) -> None:
         """What was released under the name."""
+        self._require_tables()
         with self._book.engine.connect() as connection:
             found = connection.execute(
                 sa.select(api.Assignment.id, api.Assignment.duedate).where(api.Assignment.name == name)
@@ -157,6 +158,20 @@ class Gradebook:
             self._assignment, self._due = found
             query = sa.select(api.Notebook.id, api.Notebook.name).where(api.Notebook.assignment_id == self._assignment)
             self._released = [_released(connection, id, name) for id, name in connection.execute(query).all()]
+
+    def _require_tables(self) -> None:
+        """GradebookError where another version of nbgrader has made it: else each student would be refused."""
+        there = sa.inspect(self._book.engine)
+        for table in (_students, _assignments, _notebooks, _grades, _comments):
+            known = {each["name"] for each in there.get_columns(table.name)} if there.has_table(table.name) else set()
+            if lost := sorted(each.name for each in table.columns if each.name not in known):
+                raise GradebookError(
+                    Text(
+                        f"{self.where}: of another version of nbgrader: {table.name} has no {lost[0]}",
+                        f"{self.where}：由其他版本的 nbgrader 建立：{table.name} 没有 {lost[0]}",
+                    ),
+                    Text("keep a copy of it, then run: nbgrader db upgrade", "请先备份，再运行 nbgrader db upgrade"),
+                )
 
     # ------------------------------------------------------------------- writing
 

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import md5
 from typing import Any
 
 from nbformat import NotebookNode, v4
@@ -101,6 +102,7 @@ def unreadable(en: str, zh: str, remedy: Text = _CLEAR) -> Note:
 
 
 _SAID = {
+    "version": Text("Cells are of another version of the hand-out: {}.", "单元来自发放材料的另一个版本：{}。"),
     "foreign": Text("This is the notebook of another part: {}.", "这是另一部分的 notebook：{}。"),
     "added": Text("A cell with an id of its own was added: {}.", "添加了自带 id 的单元：{}。"),
     "duplicate": Text("A cell is there more than once: {}.", "单元重复出现：{}。"),
@@ -128,9 +130,14 @@ def compare(notebook: Notebook, released: NotebookNode) -> Iterator[Note]:
     counts = Counter(cell.id for cell in notebook.cells if cell.id)
     if notebook.part and notebook.part != released.metadata.get(MARK, {}).get("part"):
         yield _note("foreign", notebook.part)
+    own = {cell.id: cell for cell in reversed(notebook.cells) if cell.id}
+    older = [id for id, cell in own.items() if _of_another_version(cell, handed_out.get(id))]
+    if older:
+        yield _note("version", ", ".join(reversed(older)))
     for id, times in counts.items():
         if id not in handed_out:
-            yield _note("added", id)
+            if id not in older:
+                yield _note("added", id)
         elif times > 1:
             yield _note("duplicate", id)
     for id in handed_out:
@@ -140,7 +147,7 @@ def compare(notebook: Notebook, released: NotebookNode) -> Iterator[Note]:
     if order != [id for id in handed_out if id in counts]:
         yield _note("reordered")
     for cell in notebook.cells:
-        if cell.id in handed_out:
+        if cell.id in handed_out and cell.id not in older:
             yield from _compare_cell(cell, handed_out[cell.id])
     if tags := sorted({tag for cell in notebook.cells for tag in cell.tags}):
         yield _note("tag", ", ".join(tags[:5]))
@@ -148,6 +155,30 @@ def compare(notebook: Notebook, released: NotebookNode) -> Iterator[Note]:
         yield _note("attachment")
     if notebook.kernel and notebook.kernel != released.metadata.get("kernelspec", {}).get("name"):
         yield _note("kernel", notebook.kernel)
+
+
+def _of_another_version(cell: Cell, released: NotebookNode | None) -> bool:
+    """Whether nbgrader has handed a cell out so, before `release` made it anew: who has fetched it then has done
+    nothing to it. Whoever forges the checksum as well has no more of it than of any other forgery.
+    """
+    said = cell.known.get("checksum")
+    if not isinstance(said, str) or (released is not None and said == released.metadata.nbgrader.get("checksum")):
+        return False
+    return said == _checksum(cell)
+
+
+def _checksum(cell: Cell) -> str:
+    """As `nbgrader.utils.compute_checksum` has it; workers do without nbgrader, which takes a second to import."""
+    known = cell.known
+    grade, solution = known.get("grade", False), known.get("solution", False)
+    locked = False if solution else True if grade else known.get("locked", False)
+    words = [cell.source, cell.type, str(grade), str(solution), str(locked), cell.id]
+    if grade:
+        try:
+            words.append(str(float(known["points"])))
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return ""
+    return md5("".join(words).encode(), usedforsecurity=False).hexdigest()
 
 
 def _compare_cell(cell: Cell, released: NotebookNode) -> Iterator[Note]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from grader.content.place import read_bytes, shown
 from grader.course.config import cannot_write, nbgrader
 from grader.course.course import FILE, NAME, QUESTIONS, Assignment, Course
+from grader.course.files import replace, sweep
 from grader.errors import LANGUAGES, Text, UsageError
 
 SOURCE, RELEASE, HANDOUT = "source", "release", "handout"
@@ -46,10 +47,10 @@ def enter(course: Course, name: str, exercises: Sequence[str], questions: Sequen
             )
     else:
         course = _append(course, wanted)
+    course.require(wanted)
     for id in wanted.exercises:
         course.catalogue.get(id)
     for id in wanted.questions:
-        course.bank.resolve(id)
         if course.bank.rubric(id) is None:
             raise UsageError(
                 Text(f"the question '{id}' has no rubric", f"问题 '{id}' 没有评分标准"),
@@ -68,7 +69,8 @@ def write(course: Course, assignment: Assignment, *, force: bool = False) -> Rel
                 kept.append(path)
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+            sweep(path.parent)
+            replace(path, data)
         except OSError as error:
             raise cannot_write(path, error) from None
         written.append(path)
@@ -115,7 +117,7 @@ def _told(course: Course, id: str, language: str) -> str:
 
 def _append(course: Course, assignment: Assignment) -> Course:
     """course.yaml with one assignment more, at its end; its other lines stay as they are."""
-    file = course.folder / FILE
+    file = (course.folder / FILE).resolve()  # where it is a link, what it leads to is replaced
     if not NAME.fullmatch(assignment.name):
         raise UsageError(
             Text(f"'{assignment.name}' cannot name an assignment", f"'{assignment.name}' 不能用作作业名"),
@@ -132,14 +134,14 @@ def _append(course: Course, assignment: Assignment) -> Course:
     try:
         before = file.read_bytes()
         newline = b"" if before.endswith(b"\n") else b"\n"
-        file.write_bytes(before + newline + f"  {json.dumps(assignment.name)}:\n{block}".encode())
+        replace(file, before + newline + f"  {json.dumps(assignment.name)}:\n{block}".encode())
         try:
             after = Course.open(course.folder, course.roots)
             if after.assignments == {**course.assignments, assignment.name: assignment}:
                 return after
         except UsageError:
             pass
-        file.write_bytes(before)
+        replace(file, before)
     except OSError as error:
         raise cannot_write(file, error) from None
     raise UsageError(

@@ -119,6 +119,7 @@ _KINDS = {
     "broken": Text("the grader was at fault", "评分程序出错"),
     "forged": Text("something in the notebook was forged", "notebook 中有伪造的内容"),
     "unreadable": Text("what was handed in cannot be read", "提交的内容无法读取"),
+    "version": Text("cells of another version of the hand-out", "单元来自发放材料的另一个版本"),
     "removed": Text("a cell was removed", "删除了单元"),
     "added": Text("a cell with an id of its own was added", "添加了自带 id 的单元"),
     "duplicate": Text("a cell is there more than once", "单元重复出现"),

@@ -86,6 +86,7 @@ KINDS = {
     "broken": Text("Fault of the grader", "评分程序出错"),
     "forged": Text("Forged", "伪造"),
     "unreadable": Text("Unreadable", "无法读取"),
+    "version": Text("Other version", "另一版本"),
     "removed": Text("Cell removed", "删除单元"),
     "added": Text("Cell added", "添加单元"),
     "duplicate": Text("Cell doubled", "单元重复"),
