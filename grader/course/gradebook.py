@@ -30,6 +30,7 @@ from traitlets.config.loader import Config, PyFileConfigLoader
 from grader.content.place import shown
 from grader.course.config import find_its_programs
 from grader.course.course import CONFIG, Course
+from grader.course.gradebook_form import missing, of_another_version
 from grader.course.marks import Marks, comment_on, marks_of, notebook_of
 from grader.course.result import Result
 from grader.errors import LANGUAGES, Text, UsageError
@@ -65,10 +66,9 @@ class _Notebook:
 
 
 _Row = dict[str, Any]
-_students, _assignments, _notebooks, _grades, _comments = (
-    api.Base.metadata.tables[name]
-    for name in ("student", "submitted_assignment", "submitted_notebook", "grade", "comment")
-)
+_NAMES = ("student", "submitted_assignment", "submitted_notebook", "grade", "comment")
+_TABLES = tuple(api.Base.metadata.tables[name] for name in _NAMES)
+_students, _assignments, _notebooks, _grades, _comments = _TABLES
 
 
 class Gradebook:
@@ -148,7 +148,8 @@ class Gradebook:
 
     def _read(self, name: str) -> None:
         """What was released under the name."""
-        self._require_tables()
+        if lost := missing(self._book.engine, _TABLES):  # else each student would be refused
+            raise GradebookError(*of_another_version(self.where, *lost))
         with self._book.engine.connect() as connection:
             found = connection.execute(
                 sa.select(api.Assignment.id, api.Assignment.duedate).where(api.Assignment.name == name)
@@ -158,20 +159,6 @@ class Gradebook:
             self._assignment, self._due = found
             query = sa.select(api.Notebook.id, api.Notebook.name).where(api.Notebook.assignment_id == self._assignment)
             self._released = [_released(connection, id, name) for id, name in connection.execute(query).all()]
-
-    def _require_tables(self) -> None:
-        """GradebookError where another version of nbgrader has made it: else each student would be refused."""
-        there = sa.inspect(self._book.engine)
-        for table in (_students, _assignments, _notebooks, _grades, _comments):
-            known = {each["name"] for each in there.get_columns(table.name)} if there.has_table(table.name) else set()
-            if lost := sorted(each.name for each in table.columns if each.name not in known):
-                raise GradebookError(
-                    Text(
-                        f"{self.where}: of another version of nbgrader: {table.name} has no {lost[0]}",
-                        f"{self.where}：由其他版本的 nbgrader 建立：{table.name} 没有 {lost[0]}",
-                    ),
-                    Text("keep a copy of it, then run: nbgrader db upgrade", "请先备份，再运行 nbgrader db upgrade"),
-                )
 
     # ------------------------------------------------------------------- writing
 
