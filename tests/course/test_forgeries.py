@@ -12,7 +12,6 @@ import nbformat
 import pytest
 from course_ground import ASSIGNMENT, RIGHT, Ground
 from forgeries import FORGERIES, FULL, Forgery
-from nbgrader.api import Gradebook
 
 from grader.course.handed import handed_in
 from grader.course.results import Results
@@ -50,15 +49,9 @@ def graded(tmp_path_factory: pytest.TempPathFactory, runtime: Path) -> Ground:
     return ground
 
 
-def marks(ground: Ground, student: str) -> dict[str, float]:
-    with Gradebook(f"sqlite:///{ground.folder / 'gradebook.db'}") as book:
-        submission = book.find_submission(ASSIGNMENT, student)
-        return {grade.name: grade.score for notebook in submission.notebooks for grade in notebook.grades}
-
-
 @pytest.mark.parametrize("name", FORGERIES)
 def test_it_earns_what_its_code_earns(name: str, graded: Ground) -> None:
-    earned = marks(graded, STUDENTS[name])
+    earned = graded.scores(STUDENTS[name])
     assert set(earned) == {"test_runs", "test_values", "test_keeps_its_input"}, "the gradebook's own cells"
     assert sum(earned.values()) == FORGERIES[name].earns
 
@@ -78,11 +71,11 @@ def test_the_instructor_is_told(name: str, graded: Ground) -> None:
 
 @pytest.mark.parametrize("student", HONEST)
 def test_nobody_else_loses_or_gains_by_it(student: str, graded: Ground) -> None:
-    assert sum(marks(graded, student).values()) == FULL
+    assert sum(graded.scores(student).values()) == FULL
 
 
 def test_links_lead_nowhere_and_honest_work_beside_them_counts(graded: Ground) -> None:
-    assert sum(marks(graded, LINKS).values()) == FULL
+    assert sum(graded.scores(LINKS).values()) == FULL
     shown = graded.folder / "autograded" / LINKS / ASSIGNMENT
     assert not any("SECRET" in path.read_text() for path in shown.rglob("*.py"))
     assert not (shown / "others").exists()

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from course_ground import ASSIGNMENT, Ground, cell_of
-from nbgrader.api import Gradebook
 
 from grader.content import builtin_root
 
@@ -72,15 +71,9 @@ def graded(tmp_path_factory: pytest.TempPathFactory, runtime: Path) -> Ground:
     return ground
 
 
-def marks(ground: Ground, student: str) -> dict[str, float]:
-    with Gradebook(f"sqlite:///{ground.folder / 'gradebook.db'}") as book:
-        submission = book.find_submission(ASSIGNMENT, student)
-        return {grade.name: grade.score for notebook in submission.notebooks for grade in notebook.grades}
-
-
 @pytest.mark.parametrize("name", ALL)
 def test_it_gets_no_mark_that_it_has_not_earned(name: str, graded: Ground) -> None:
-    earned = marks(graded, STUDENTS[name])
+    earned = graded.scores(STUDENTS[name])
     allowed = ALL[name].earns or ENTRY.EMPTY
     assert {check for check, score in earned.items() if score and check in BRIEF} <= allowed
     assert sum(earned.values()) < sum(graded.course.points("self_attention").values()) / 3
@@ -98,4 +91,4 @@ def test_nothing_that_it_was_after_is_in_what_is_shown(name: str, graded: Ground
 
 
 def test_an_honest_answer_among_them_has_full_marks(graded: Ground) -> None:
-    assert marks(graded, HONEST) == graded.course.points("self_attention")
+    assert graded.scores(HONEST) == graded.course.points("self_attention")

@@ -113,10 +113,6 @@ class TestBounds:
         assert "pieces" in found.text.en
 
     def test_of_a_text_without_end_only_the_beginning_is_compared(self) -> None:
-        def words(text: str) -> list[tuple[str, int]]:
-            assert len(text) <= MOST_COMPARED
-            return list(zip(text.split(), range(len(text)), strict=False))
-
         long = " ".join(f"word{number}" for number in range(200_000))
         similarity = Similarity("exercise")
         for student in ("ann", "bob"):
