@@ -3,15 +3,16 @@
     python bench/cohort.py [--submissions 20] [--workers-on 60]
     python bench/cohort.py --many 1000 10000 [--questions]
 
-The same honest notebooks (right answers in several styles, and some unfinished) are graded twice:
+The same honest notebooks (right answers in several styles, and some unfinished) are graded three times:
 
-nbgrader          its own serial `autograde`: a kernel each, tests in the test cells as an ordinary course has them
-course grade      `practice course grade`, confined, by checks that draw many more cases
+nbgrader, plain tests        its own serial `autograde`: a kernel each, a few lines of asserts in each test cell
+nbgrader, the same checks    the same with the exercise's own checks in the test cells, in the student's kernel
+course grade                 `practice course grade`, confined
 
 Submissions a second are counted from the first submission done to the last, so that neither pays for its start; whole
-is what the command took. The marks must be the same. Then the same cohort on one and on two Dask workers, beside what
-a loop that only computes gains from a second process here, at that moment: on a machine with other work, that is the
-limit.
+is what the command took, and times is beside course grade. The marks must be the same. Then the same cohort on one and
+on two Dask workers, beside what a loop that only computes gains from a second process here, at that moment: on a
+machine with other work, that is the limit.
 
 --many: the coordinator's memory with a cheap exercise, or with a question alone, which takes a worker milliseconds.
 """
@@ -55,6 +56,19 @@ for _ in range(20):
         torch.testing.assert_close(self_attention(x, w_q, w_k, w_v, causal=causal), expected, rtol=1e-4, atol=1e-4)
 """
 
+SAME_CHECK = """\
+import inspect, types
+from grader.content import Catalogue, builtin_root
+from grader.exam import modules
+from grader.exam.local import LocalCandidate
+from grader.exam.reference import Reference
+exercise = Catalogue([builtin_root()]).get("{exercise}")
+check = modules.load(exercise.checks_file, exercise.id).{check}
+candidate = LocalCandidate(exercise, types.SimpleNamespace({exercise}={exercise}))
+fixtures = {{"candidate": candidate, "reference": Reference(exercise)}}
+check(**{{name: fixtures[name] for name in inspect.signature(check).parameters}})
+"""
+
 
 @dataclass(frozen=True)
 class Ran:
@@ -65,11 +79,11 @@ class Ran:
 
 
 class World:
-    """Two courses with the same submissions: one of ours, one as an ordinary course of nbgrader."""
+    """Courses with the same submissions: one of ours, and two as ordinary courses of nbgrader."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.ours, self.theirs = root / "ours", root / "theirs"
+        self.ours, self.plain, self.same = root / "ours", root / "plain", root / "same"
         self.content = root / "content"
         for half in ("exercises", "solutions"):
             (self.content / half).mkdir(parents=True)
@@ -110,28 +124,26 @@ class World:
 
     # -------------------------------------------------------------- nbgrader alone
 
-    def release_plainly(self) -> None:
-        """The same cells with the tests in them, as nbgrader's own users write them."""
+    def release_with_tests(self, course: Path) -> None:
+        """The same cells with tests in them: as nbgrader's own users write them, or the exercise's own checks."""
         exercise = Catalogue([builtin_root()]).get(EXERCISE)
         notebook = exercise_notebook(exercise, Course.open(self.ours).points(EXERCISE))
         for seed, cell in enumerate(notebook.cells):
             if cell.metadata.nbgrader.grade:
-                cell.source = PLAIN_TEST.format(seed=seed)
-        folder = self.theirs / "source" / NAME
+                words = {"seed": seed, "exercise": EXERCISE, "check": grade_id(cell)}
+                cell.source = (SAME_CHECK if course == self.same else PLAIN_TEST).format(**words)
+        folder = course / "source" / NAME
         folder.mkdir(parents=True)
         nbformat.write(notebook, folder / f"{EXERCISE}.ipynb")
-        config = f"c = get_config()\nc.CourseDirectory.root = {str(self.theirs)!r}\n"
-        (self.theirs / "nbgrader_config.py").write_text(config)
-        self.nbgrader("generate_assignment", NAME)
+        config = f"c = get_config()\nc.CourseDirectory.root = {str(course)!r}\n"
+        (course / "nbgrader_config.py").write_text(config)
+        self.command([sys.executable, "-m", "nbgrader", "generate_assignment", NAME], course)
 
-    def nbgrader(self, *words: str) -> None:
-        self.command([sys.executable, "-m", "nbgrader", *words], self.theirs)
-
-    def autograde(self) -> Ran:
+    def autograde(self, course: Path) -> Ran:
         began = time.perf_counter()
-        self.nbgrader("autograde", NAME)
+        self.command([sys.executable, "-m", "nbgrader", "autograde", NAME], course)
         seconds = time.perf_counter() - began
-        files = (self.theirs / "autograded").glob(f"*/{NAME}/*.ipynb")
+        files = (course / "autograded").glob(f"*/{NAME}/*.ipynb")
         times = sorted(path.stat().st_mtime for path in files)
         return Ran(seconds, (len(times) - 1) / (times[-1] - times[0]))
 
@@ -167,17 +179,19 @@ def scores(course: Path) -> dict[str, float]:
 
 def beside_nbgrader(world: World, count: int) -> None:
     world.release(exercises=EXERCISE)
-    world.release_plainly()
     sources = honest(count)
-    for course in (world.ours, world.theirs):
+    hand_in(world.ours, sources)
+    for course in (world.plain, world.same):
+        world.release_with_tests(course)
         hand_in(course, sources)
     world.grade("--student", "s0000[0-3]", count=4)  # the daemon is warm, as it is in any cohort
-    theirs, ours = world.autograde(), world.grade(count=count)
-    same = scores(world.ours) == scores(world.theirs)
-    print(f"{count} submissions of {EXERCISE}; marks {'the same' if same else 'DIFFER'}\n")
-    print(f"{'':24}{'a second':>10}{'whole, s':>10}{'times':>8}")
-    print(f"{'nbgrader autograde':24}{theirs.rate:10.2f}{theirs.seconds:10.1f}{1:8.1f}")
-    print(f"{'course grade':24}{ours.rate:10.2f}{ours.seconds:10.1f}{ours.rate / theirs.rate:8.1f}")
+    plain, ours, same = world.autograde(world.plain), world.grade(count=count), world.autograde(world.same)
+    marks = [scores(course) for course in (world.ours, world.plain, world.same)]
+    agree = marks[0] == marks[1] == marks[2] and len(marks[0]) == count
+    print(f"{count} submissions of {EXERCISE}; marks {'the same' if agree else 'DIFFER'}\n")
+    print(f"{'':26}{'a second':>10}{'whole, s':>10}{'times':>8}")
+    for name, ran in (("nbgrader, plain tests", plain), ("nbgrader, the same checks", same), ("course grade", ours)):
+        print(f"{name:26}{ran.rate:10.2f}{ran.seconds:10.1f}{ours.rate / ran.rate:8.1f}")
 
 
 def on_workers(world: World, count: int) -> None:
@@ -253,7 +267,8 @@ def main() -> None:
                 many(world, options.many, options.questions)
             else:
                 beside_nbgrader(world, options.submissions)
-                on_workers(world, options.workers_on)
+                if options.workers_on:
+                    on_workers(world, options.workers_on)
         finally:
             world.stop()
 

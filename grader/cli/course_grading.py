@@ -100,11 +100,13 @@ def _nothing(folder: Path, name: str, student: str) -> UsageError:
 
 @contextmanager
 def _workforce(workers: int | None, cluster: str | None) -> Iterator[Workforce]:
-    """Without a wish: threads of this process, one a core. Dask takes seconds to start, and is for more than that."""
+    """Without a wish: threads of this process, one a core, and one that reads and writes while those wait for verdicts.
+    Dask takes seconds to start, and is for more than that.
+    """
     if cluster is None and workers is None:
         from grader.course.cohort import Here
 
-        yield Here(cores())
+        yield Here(cores() + 1)
         return
     from grader.course.cluster import local, remote
 

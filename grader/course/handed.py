@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -90,11 +91,19 @@ def released_notebook(course: Course, assignment: Assignment, name: str) -> Note
     """A notebook as it was handed out; where nbgrader has not made it, as it would be. PracticeError."""
     path = course.folder / "release" / assignment.name / f"{name}.ipynb"
     try:
-        made: NotebookNode = nbformat.read(path, as_version=4)
+        on_disk = path.stat()
+        made = _read_released(path, on_disk.st_mtime_ns, on_disk.st_size)
     except (OSError, ValueError):
         if name == QUESTIONS:
             return questions_notebook(course.bank.questions[id] for id in assignment.questions)
         return exercise_notebook(course.catalogue.get(name), course.points(name))
+    return made
+
+
+@lru_cache(maxsize=32)
+def _read_released(path: Path, _modified: int, _size: int) -> NotebookNode:
+    """The same for each student of a cohort; nobody writes to it."""
+    made: NotebookNode = nbformat.read(path, as_version=4)
     return made
 
 

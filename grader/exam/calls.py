@@ -38,6 +38,7 @@ class Log:
     drawn: dict[str, Any] = field(default_factory=dict)
     output: list[str] = field(default_factory=list)
     failed: tuple[Exception, list[Call], dict[str, Any], list[str]] | None = None
+    told: set[Any] = field(default_factory=set)  # what the submission raised in earlier checks
 
     def begin(self, drawn: dict[str, Any]) -> None:
         self.calls.clear()

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import strategies as st
 
 from grader.errors import Text
-from grader.exam.failures import CandidateRaised, CheckFailure, TooSlow
+from grader.exam.failures import Again, CandidateRaised, CheckFailure, TooSlow
 from grader.exam.remembered import Memory
 
 Test = Callable[..., None]
@@ -65,7 +65,10 @@ def given(*, examples: int = 50, **strategies: st.SearchStrategy[Any]) -> Callab
             try:
                 test(candidate=candidate, **arguments)
             except (CheckFailure, CandidateRaised) as failure:
+                first = candidate.log.failed is None
                 candidate.log.keep(failure)
+                if first and isinstance(failure, CandidateRaised) and failure.identity in candidate.log.told:
+                    raise Again from failure
                 raise
 
         @cache
@@ -107,8 +110,8 @@ def given(*, examples: int = 50, **strategies: st.SearchStrategy[Any]) -> Callab
             log.failed = None
             try:
                 prepared(_QUICK if _quick.get() else _WHOLE, _seed.get())(**fixtures)
-            except TooSlow:
-                # Making it smaller took the time: what was found counts, as small as it has become.
+            except (TooSlow, Again):
+                # Making it smaller took the time, or is not wanted: what was found counts, as small as it has become.
                 failure = log.recall()
                 if failure is None:
                     raise
@@ -142,6 +145,11 @@ def quick_failure() -> Iterator[None]:
         yield
     finally:
         _quick.reset(token)
+
+
+def only_whether_it_fails() -> bool:
+    """Whether this is within `quick_failure`."""
+    return _quick.get()
 
 
 @contextmanager

@@ -16,12 +16,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
 from grader.content import Exercise
 from grader.errors import Text
+from grader.exam import modules
 from grader.exam.comparisons import TOLERANCES
 from grader.exam.failures import CandidateRaised, CheckFailure, WorkerLost
 from grader.exam.local import LocalCandidate
@@ -198,12 +199,36 @@ class Comparison:
 class Table:
     """The behaviours of right answers and of each mistake, kept from one diagnosis to the next."""
 
+    _kept: ClassVar[dict[tuple[Exercise, ModuleType, Behave], Table]] = {}
+
     def __init__(self, mistakes: Mistakes, behaviour: Behave) -> None:
         self.mistakes = mistakes
         self.behaviour = behaviour
         self.right = self.making(())
         self.singles = {names: self.making(names) for names in mistakes.singles()}
         self._effects: dict[str, frozenset[str]] = {}
+
+    @classmethod
+    def of(cls, exercise: Exercise) -> Table | None:
+        """The table of an exercise as its files stand: forks inherit it as far as it is filled. None where checks.py
+        has no `behaviour`. Raises ContentError where a file does not load.
+        """
+        mistakes = modules.load(exercise.mistakes_file, exercise.id)
+        behaviour = getattr(modules.load(exercise.checks_file, exercise.id), "behaviour", None)
+        if behaviour is None:
+            return None
+        key = exercise, mistakes, behaviour
+        if key not in cls._kept:
+            cls._kept[key] = cls(Mistakes.of(exercise, mistakes), behaviour)
+        return cls._kept[key]
+
+    def fill(self) -> None:
+        """Look at what most diagnoses look at."""
+        for probe in PROBES:
+            for name in self.right.names(probe):
+                self.right.look(probe, name)
+        for mistake in self.mistakes.mistakes:
+            self.effect(mistake.name)
 
     def making(self, names: Iterable[str]) -> Observer:
         return Observer(self.behaviour, self.mistakes.making(names))
@@ -236,15 +261,15 @@ def matching(submission: Observer, table: Table) -> tuple[str, ...]:
     return ()
 
 
-def diagnose(candidate: Any, mistakes: Mistakes, behaviour: Any) -> tuple[Diagnosis, ...]:
+def diagnose(candidate: Any, table: Table | None) -> tuple[Diagnosis, ...]:
     """What to tell a failing submission; empty when no catalogued mistake behaves like it."""
-    if behaviour is None:
+    if table is None:
         return ()
     try:
-        found = matching(Observer(behaviour, candidate), Table(mistakes, behaviour))
+        found = matching(Observer(table.behaviour, candidate), table)
     except WorkerLost:
         return ()
-    return (_say(mistakes, found),) if found else ()
+    return (_say(table.mistakes, found),) if found else ()
 
 
 def _say(mistakes: Mistakes, names: tuple[str, ...]) -> Diagnosis:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from grader.content import Exercise, version
 from grader.errors import PracticeError, Text
 from grader.exam import modules
-from grader.exam.diagnosis import Mistakes, diagnose
+from grader.exam.diagnosis import Table, diagnose
 from grader.exam.failures import WorkerLost
 from grader.exam.link import Link, LoadFailure, Submitted
 from grader.exam.reference import Reference
@@ -75,11 +75,10 @@ def _worth_diagnosing(checks: list[CheckResult]) -> bool:
 
 
 def _diagnosis(exercise: Exercise, candidate: RemoteCandidate, link: Link) -> tuple[Diagnosis, ...]:
-    checks = modules.load(exercise.checks_file, exercise.id)
-    catalogue = Mistakes.of(exercise, modules.load(exercise.mistakes_file, exercise.id))
+    table = Table.of(exercise)
     try:
         link.start()
-        return diagnose(candidate, catalogue, getattr(checks, "behaviour", None))
+        return diagnose(candidate, table)
     except (LoadFailure, WorkerLost, PracticeError):
         return ()
     except Exception:  # noqa: BLE001 - a diagnosis is a favour: nothing that goes wrong with it may cost the verdict

@@ -43,6 +43,19 @@ class CandidateRaised(Exception):
         """What happened, with the innermost line of the candidate's own file."""
         return describe_report(self.report, self.call)
 
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Equal for the same words from the same lines."""
+        frames = tuple(map(tuple, self.report.get("frames") or ()))
+        return self.call, self.report.get("type"), self.report.get("message"), frames
+
+
+class Again(BaseException):
+    """What the submission raised is what it raised in an earlier check: a smaller example would explain nothing new.
+
+    No Exception: Hypothesis must not shrink it.
+    """
+
 
 class WorkerLost(BaseException):
     """The worker hung or died during `call`."""

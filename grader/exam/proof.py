@@ -172,8 +172,7 @@ def _prove_part(part: _Part, supply: Supply) -> Proof:
     elif part.kind == "mutants":
         _prove_mutants(exercise, supply, part.names, proof)
     else:
-        behaviour = getattr(checks, "behaviour", None)
-        table = Table(mistakes, behaviour) if behaviour is not None else None
+        table = Table.of(exercise)
         if part.kind == "singles":
             _prove_singles(exercise, supply, part.names, table, proof)
         else:

@@ -23,9 +23,9 @@ from hypothesis.errors import Flaky
 from grader.content import Exercise
 from grader.errors import Text
 from grader.exam import modules
-from grader.exam.checks import CheckInfo, quick_failure
+from grader.exam.checks import CheckInfo, only_whether_it_fails, quick_failure
 from grader.exam.counterexample import counterexample, snippet
-from grader.exam.failures import CandidateRaised, CheckFailure
+from grader.exam.failures import Again, CandidateRaised, CheckFailure
 from grader.exam.link import Link
 from grader.exam.local import LocalCandidate
 from grader.exam.outcome import judge
@@ -94,8 +94,13 @@ class CheckRun:
             try:
                 if recall(**arguments):
                     return
+            except Again as again:
+                raise self.candidate.log.recall() or again from None
             except (CheckFailure, CandidateRaised) as error:
                 failure, kept = error, self.candidate.log.failed
+                if only_whether_it_fails():
+                    self.candidate.log.recall()
+                    raise
             except Exception as error:  # noqa: BLE001 - what it means is for the whole check to find out
                 failure = error
         self._set_out()
@@ -126,6 +131,8 @@ class CheckRun:
         info = self.titles[item.name]
         judgement = judge(error, lambda: self._passes_with_reference(item, getattr(item, "obj", None)))
         failed = judgement.outcome == "failed"
+        if isinstance(judgement.error, CandidateRaised):
+            self.candidate.log.told.add(judgement.error.identity)
         log = self.candidate.log
         result = CheckResult(
             id=item.name,

@@ -13,6 +13,7 @@ import torch
 from grader.content import Exercise, version
 from grader.exam import modules
 from grader.exam.checks import seeded
+from grader.exam.diagnosis import Table
 from grader.exam.local import LocalCandidate
 from grader.exam.reference import Reference
 
@@ -40,11 +41,17 @@ def _key(exercise: Exercise) -> tuple[Path, str]:
 
 
 def rehearse(exercise: Exercise) -> None:
-    """Run the exercise's checks on its own reference, once for each version of its files."""
+    """Run the exercise's checks on its own reference, and look at what its mistakes do, once for each version of its
+    files.
+    """
     key = _key(exercise)
     if key not in _rehearsed:
         _rehearsed.add(key)
         learn(exercise)
+        with contextlib.suppress(Exception):  # what is wrong with it is told when it is diagnosed by
+            table = Table.of(exercise)
+            if table is not None:
+                table.fill()
 
 
 def learn(exercise: Exercise, seed: int = 0) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from exam_ground import double_exercise
@@ -13,9 +15,12 @@ from exam_ground import double_exercise
 from grader import grade
 from grader.content import Exercise, builtin_root, load_exercise
 from grader.errors import ContentError, UsageError
+from grader.exam.diagnosis import Observer, Table, matching
 from grader.exam.examine import examine
 from grader.exam.link import Submitted
+from grader.exam.local import LocalCandidate
 from grader.exam.supply import Supply
+from grader.exam.warmth import rehearse
 from grader.verdict import Verdict, pack, unpack
 
 RIGHT = "def scale(x, *, factor):\n    return x * factor\n"
@@ -148,6 +153,39 @@ def test_an_error_that_is_not_catalogued_is_told_none(attention: Exercise, suppl
     verdict = examine(attention, Submitted(source, "odd.py"), supply)
     assert verdict.outcome == "failed"
     assert verdict.diagnosis == ()
+
+
+def test_what_was_raised_in_an_earlier_check_is_not_made_small_again(double: Exercise, supply: Supply) -> None:
+    """An unfinished function fails each check alike: the first example of each says all there is to say."""
+    counts = "calls = 0\ndef scale(x, *, factor):\n    global calls\n    calls += 1\n    print(calls)\n"
+    verdict = verdict_on(double, supply, f"{counts}    raise NotImplementedError\n")
+    assert [check.outcome for check in verdict.checks] == ["failed"] * 3
+    assert [int(check.output) for check in verdict.checks] == [1, 2, 3], "one call in each"
+    assert all("scale" in check.counterexample.en and check.snippet for check in verdict.checks)
+
+
+def test_what_is_raised_in_other_words_is_made_small(double: Exercise, supply: Supply) -> None:
+    verdict = verdict_on(double, supply, "def scale(x, *, factor):\n    raise ValueError(f'{len(x)} and {factor}')\n")
+    assert [check.outcome for check in verdict.checks] == ["failed"] * 3
+    assert "ValueError: 1 and 2.0" in verdict.checks[1].message.en, "the one that draws its examples"
+
+
+def test_what_a_rehearsal_has_seen_of_mistakes_is_not_looked_at_again(
+    attention: Exercise, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unfinished function behaves like none of them: to find that once took longer than all of its checks."""
+    public, private = tmp_path / "exercises/self_attention", tmp_path / "solutions/self_attention"
+    shutil.copytree(attention.public, public)
+    shutil.copytree(attention.private, private)
+    exercise = load_exercise(public, private)  # of which this process has seen nothing
+    rehearse(exercise)
+    table = Table.of(exercise)
+    assert table is not None
+    made = []
+    monkeypatch.setattr(table.mistakes.module, "self_attention", lambda *_, **__: made.append(1))
+    unfinished = SimpleNamespace()  # has no such function, which is a way to raise on every call
+    assert matching(Observer(table.behaviour, LocalCandidate(exercise, unfinished)), table) == ()
+    assert made == []
 
 
 # --------------------------------------------------------------- faults of ours

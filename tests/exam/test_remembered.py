@@ -32,6 +32,7 @@ SUBMISSIONS = {
     "adds": "def scale(x, *, factor):\n    return x + factor\n",
     "writes": "def scale(x, *, factor):\n    return x.mul_(factor)\n",
     "raises": "def scale(x, *, factor):\n    if len(x) > 1:\n        raise ValueError('no')\n    return x * factor\n",
+    "not written": "def scale(x, *, factor):\n    print('called')\n    raise NotImplementedError\n",
     "no tensor": "def scale(x, *, factor):\n    return None\n",
     "dies": "import os\ndef scale(x, *, factor):\n    if len(x) > 2:\n        os._exit(3)\n    return x * factor\n",
     "prints": "def scale(x, *, factor):\n    print('so far')\n    return x * 2\n",
