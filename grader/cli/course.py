@@ -6,6 +6,8 @@ from importlib import import_module
 
 import click
 
+from grader.course.quick_start import leave_out_grammars
+
 # in the order of the help, each with the place of its function
 _PLACES = {
     "init": "course_setup.init",
@@ -25,6 +27,7 @@ class Steps(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in _PLACES:
             return None
+        leave_out_grammars()
         module, function = _PLACES[cmd_name].split(".")
         command: click.Command = getattr(import_module(f"grader.cli.{module}"), function)
         return command

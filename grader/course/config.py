@@ -181,7 +181,7 @@ def nbgrader(course: Course, *words: str) -> str:
     """Run one of nbgrader's commands in the course's folder; what it logged. UsageError with its own words."""
     require_nbgrader()
     done = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *words],
+        [sys.executable, "-m", "grader.course.quick_start", *words],
         cwd=course.folder,
         capture_output=True,
         text=True,

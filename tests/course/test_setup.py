@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 import tokenize
 from pathlib import Path
 
@@ -249,3 +251,19 @@ def test_every_question_with_a_rubric_can_be_handed_out(course_ground: Ground) -
     )
     known = {cell.metadata.nbgrader.grade_id for cell in course_ground.notebook("questions", "all").cells}
     assert set(ids) <= known
+
+
+def test_a_command_of_a_course_compiles_no_grammars() -> None:
+    """jsonschema would, for formats that no notebook has: a second of each command."""
+    pytest.importorskip("rfc3987_syntax", reason="Jupyter has not brought it")
+    code = (
+        "import contextlib, sys\n"
+        "from grader.cli import main\n"
+        "sys.argv = ['practice', 'course', 'grade', 'ps1']\n"
+        "with contextlib.suppress(SystemExit):\n"
+        "    main()\n"
+        "import grader.course.gradebook\n"
+        "print(sorted({'jsonschema', 'nbformat', 'nbgrader', 'lark'} & sys.modules.keys()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "['jsonschema', 'nbformat', 'nbgrader']"
