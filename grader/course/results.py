@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +23,11 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.types import TypeDecorator
 
 from grader.course.result import Note, Result
 from grader.errors import Text, UsageError
+from grader.journal.home import without_password
+from grader.journal.tables import Moment
 
 if TYPE_CHECKING:
     from grader.course.course import Course
@@ -38,30 +37,11 @@ ADDRESS = "PRACTICE_COURSE_DATABASE_URL"
 FORM = 1  # of the tables; a database of a later form is refused
 PATIENCE_SECONDS = 10
 _PAGE = 200
-_PASSWORD = re.compile(r"(?<=://)([^/@]*?)(:[^/@]*)?@")
 _METADATA = sa.MetaData()
 
 
 class ResultsError(UsageError):
     """The course's results cannot be read or written."""
-
-
-class _Moment(TypeDecorator[datetime]):
-    """A time in UTC, also where the database knows no zones."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        if value is None:
-            return None
-        utc = value.astimezone(UTC)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 _results = sa.Table(
@@ -76,9 +56,9 @@ _results = sa.Table(
     sa.Column("max_points", sa.Float(), nullable=False),
     sa.Column("sha256", sa.Text(), nullable=False),
     sa.Column("content_version", sa.Text(), nullable=False),
-    sa.Column("graded", _Moment(), nullable=False),
+    sa.Column("graded", Moment(), nullable=False),
     sa.Column("seconds", sa.Float(), nullable=False),
-    sa.Column("submitted", _Moment()),
+    sa.Column("submitted", Moment()),
     # JSON in ASCII: a submission may hold what no database takes, NUL and half a character
     sa.Column("body", sa.Text(), nullable=False),
     sa.Column("times", sa.Integer(), nullable=False),
@@ -370,7 +350,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 def _shown(url: sa.URL) -> str:
     if url.get_backend_name() == "sqlite":
         return str(url.database)
-    return _PASSWORD.sub(r"\1@", url.render_as_string(hide_password=True).replace("+psycopg", ""))
+    return without_password(url.render_as_string(hide_password=True).replace("+psycopg", ""))
 
 
 def _told(error: Exception, where: str) -> ResultsError:

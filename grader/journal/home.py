@@ -38,7 +38,7 @@ class Home:
         import hashlib
 
         # without the password: a new one is still the same journal
-        address = hashlib.sha256(_PASSWORD.sub(r"\1@", url).encode("utf-8", "surrogateescape")).hexdigest()
+        address = hashlib.sha256(without_password(url).encode("utf-8", "surrogateescape")).hexdigest()
         return cls(folder / f"at-{address[:12]}", url)
 
     @property
@@ -50,11 +50,16 @@ class Home:
     def where(self) -> str:
         """For messages: the file as a user would type it, or the address without its password."""
         if self.url:
-            return _PASSWORD.sub(r"\1@", self.url)
+            return without_password(self.url)
         try:
             return f"~/{self.database.relative_to(os.path.expanduser('~'))}"  # noqa: PTH111 - never raises
         except ValueError:
             return str(self.database)
+
+
+def without_password(url: str) -> str:
+    """An address as it may be shown."""
+    return _PASSWORD.sub(r"\1@", url)
 
 
 def data_folder(environment: Mapping[str, str]) -> Path:
