@@ -55,8 +55,9 @@ LEAST = 4 * PROBE_EVERY
 MOST_RATIO = 1.2
 # Each of these grows where all of its figures do.
 COUNTING = (("processor / loop",), ("wall, quick", "wall / loop, quick"))
-# At the third request of an exercise a daemon rehearses it, if no idle moment came before.
-REQUESTS_UNTIL_REHEARSED = 3
+# At the third request of an exercise a daemon rehearses its checks, and at the sixth its mistakes, if no idle moment
+# came before.
+REQUESTS_UNTIL_REHEARSED = 6
 COMPUTED = 1_000_000
 
 

@@ -27,7 +27,7 @@ from grader.verdict import Verdict
 
 PRACTICE = str(Path(sys.executable).parent / "practice")
 MEASURE = "self_attention"
-# At the third request of an exercise a daemon rehearses it, if no idle moment came before.
+# At the third request of an exercise a daemon rehearses its checks, if no idle moment came before.
 REQUESTS_UNTIL_REHEARSED = 3
 # Idle seconds in which a daemon imports what the first step of an optimizer needs.
 IDLE = 5.0

@@ -119,16 +119,18 @@ class Host:
     def warm_further(self) -> bool:
         """In an idle moment, do what makes the next verdict faster; False when there is nothing left to do.
 
-        Each exercise that was asked for is rehearsed once with its reference: forks then inherit what Hypothesis
+        Each exercise that was asked for is rehearsed, step by step: forks then inherit what Hypothesis
         keeps of its checks. What torch imports on the first step of an optimizer, a second, comes last. Whatever goes
         wrong with it (its files have gone, the machine is out of memory) is told when it is graded by.
         """
         from grader.exam import warmth
 
         if self.to_rehearse:
-            _, exercise = self.to_rehearse.popitem()
+            id, exercise = self.to_rehearse.popitem()
             with contextlib.suppress(Exception):
                 self.rehearse(exercise)
+                if not warmth.is_rehearsed(exercise):
+                    self.to_rehearse[id] = exercise
         elif not self.warmed_further:
             self.warmed_further = True
             with contextlib.suppress(Exception):
@@ -298,8 +300,8 @@ class Host:
         return free_processor([one.processor for one in self.examiners.values() if one.processor is not None])
 
     def prepare_for(self, exercise: Exercise) -> None:
-        """Rehearse what has been asked for, if not in an idle moment then before it is graded for the third time: a
-        cohort leaves no idle moments.
+        """Rehearse what has been asked for, if not in idle moments then a step before it is graded for the third time,
+        and for the sixth: a cohort leaves no idle moments.
         """
         from grader.exam import warmth
 
@@ -314,7 +316,7 @@ class Host:
         from grader.exam import warmth
 
         self.asked.pop(exercise.id, None)
-        warmth.rehearse(exercise)
+        warmth.rehearse_a_step(exercise)
         gc.collect()
         gc.freeze()
 

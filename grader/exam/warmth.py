@@ -28,11 +28,11 @@ def warm_up() -> None:
     torch.isfinite(x).all().item()
 
 
-_rehearsed: set[tuple[Path, str]] = set()
+_steps: dict[tuple[Path, str], int] = {}  # done, of each exercise
 
 
 def is_rehearsed(exercise: Exercise) -> bool:
-    return _key(exercise) in _rehearsed
+    return _steps.get(_key(exercise), 0) == len(_REHEARSAL)
 
 
 def _key(exercise: Exercise) -> tuple[Path, str]:
@@ -41,17 +41,20 @@ def _key(exercise: Exercise) -> tuple[Path, str]:
 
 
 def rehearse(exercise: Exercise) -> None:
-    """Run the exercise's checks on its own reference, and look at what its mistakes do, once for each version of its
+    """Run the exercise's checks on its own reference, and look at what its mistakes do; once for each version of its
     files.
     """
+    while not is_rehearsed(exercise):
+        rehearse_a_step(exercise)
+
+
+def rehearse_a_step(exercise: Exercise) -> None:
+    """The next of the steps that `rehearse` consists of: each takes up to a second, in which nobody is served."""
     key = _key(exercise)
-    if key not in _rehearsed:
-        _rehearsed.add(key)
-        learn(exercise)
-        with contextlib.suppress(Exception):  # what is wrong with it is told when it is diagnosed by
-            table = Table.of(exercise)
-            if table is not None:
-                table.fill()
+    done = _steps.get(key, 0)
+    if done < len(_REHEARSAL):
+        _steps[key] = done + 1  # a step that fails is not tried again
+        _REHEARSAL[done](exercise)
 
 
 def learn(exercise: Exercise, seed: int = 0) -> None:
@@ -78,6 +81,17 @@ def learn(exercise: Exercise, seed: int = 0) -> None:
             ):  # what is wrong with a check is told when it is graded by
                 check(**{key: value for key, value in candidates.items() if key in wanted})
     torch.set_rng_state(state)
+
+
+def look_at_mistakes(exercise: Exercise) -> None:
+    """What the catalogued mistakes do: a diagnosis compares with it."""
+    with contextlib.suppress(Exception):  # what is wrong with it is told when it is diagnosed by
+        table = Table.of(exercise)
+        if table is not None:
+            table.fill()
+
+
+_REHEARSAL = (learn, look_at_mistakes)
 
 
 def warm_further() -> None:
