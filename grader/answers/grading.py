@@ -77,10 +77,11 @@ def _nothing(question: Question, rubric: Rubric, language: Language, flags: tupl
 
 def _point(point: Point, reading: Reading, words: Words) -> PointGrade:
     said, denied = reading.point(point)
-    if said and said.share >= 1:
-        return _graded(point, "covered", _quote(words, said))
+    # What is said in one place and denied in another is not known
     if denied and denied.share >= 1:
         return _graded(point, "contradicted", _quote(words, denied))
+    if said and said.share >= 1:
+        return _graded(point, "covered", _quote(words, said))
     if said and said.share >= PARTLY:
         return _graded(point, "partial", _quote(words, said))
     return _graded(point, "missing", "")

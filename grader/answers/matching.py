@@ -37,15 +37,19 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An occurrence of a term, or of its opposite; `cues`: the negations that reach it."""
+    """An occurrence of a term, or of its opposite.
+
+    `cues`: the negations that reach it; `doubts`: those that deny what is said of it.
+    """
 
     span: Span
     cues: frozenset[int]
+    doubts: frozenset[int]
     opposite: bool
 
     @property
     def side(self) -> Side:
-        return "against" if (len(self.cues) + self.opposite) % 2 else "for"
+        return "against" if (len(self.cues) + self.opposite) % 2 or self.doubts else "for"
 
 
 class _Chosen:
@@ -58,7 +62,8 @@ class _Chosen:
         turns = [len(reaching) + each.opposite for reaching, each in zip(cues, found, strict=True)]
         # One negation over the whole line, and an opposite in it: 'does not make the file larger'
         over = len(set(cues)) == 1 and bool(cues[0]) and (len(cues[0]) + any(each.opposite for each in found)) % 2 == 0
-        self.meant = over or not any(turn % 2 for turn in turns)
+        doubted = any(each.doubts - inside for each in found)
+        self.meant = not doubted and (over or not any(turn % 2 for turn in turns))
         self.first = min(each.span.first for each in found)
         self.last = max(each.span.last for each in found)
 
@@ -98,7 +103,10 @@ class Reading:
         matches = [match for terms in point.terms for match in self._lines(terms, point.about, wide=True)]
         matches += self._said(self._compiled.points[point.id], point.about)
         # What is denied of nobody knows what is denied of nothing
-        denied = _best((match for match in matches if self._surely_about(match, point.about)), "against")
+        denied = _best(
+            (match for match in matches if self._surely_about(match, point.about) and not self._limited(match)),
+            "against",
+        )
         if denied and denied.share >= 1:
             # What is said and denied by the same words is denied
             matches = [match for match in matches if match.last < denied.first or denied.last < match.first]
@@ -119,6 +127,10 @@ class Reading:
         """The cues inside the words that a point is said by, such as 'without losing': they deny nothing of it."""
         spans = [span for line in terms for group in line for term in group for span in self._found.get(term, ())]
         return frozenset(cue for span in spans for cue in self._polarity.within(span))
+
+    def _limited(self, match: Match) -> bool:
+        """Whether it is denied under a condition only: 'without a kernel for it', 'alone'."""
+        return self._polarity.limited[match.first] or self._polarity.limited[match.last]
 
     def _softened(self, match: Match) -> bool:
         return any(self._polarity.softened[match.first : match.last + 1])
@@ -168,17 +180,21 @@ class Reading:
             if term.startswith("@") and (opposite := self._compiled.concepts[term[1:]].opposite):
                 other += self._found.get("@" + opposite, [])
         found = [
-            _Found(span, self._polarity.reaching(span) - self._owned, opposite=False)
+            self._occurrence(span, opposite=False)
             for span in meant
             if not self._polarity.gone(span) and not any(span.inside(longer) for longer in other)
         ]
         found += [
             # Where it is negated, it is meant: 'does not need labels' is 'unlabelled'
-            _Found(span, self._polarity.reaching(span) - self._owned, opposite=True)
+            self._occurrence(span, opposite=True)
             for span in other
             if not self._polarity.gone(span) and not any(span.inside(longer) or span == longer for longer in meant)
         ]
         return found
+
+    def _occurrence(self, span: Span, *, opposite: bool) -> _Found:
+        cues, doubts = self._polarity.reaching(span), self._polarity.doubting(span)
+        return _Found(span, cues - self._owned, doubts - self._owned, opposite)
 
     def _line(self, groups: list[list[_Found]], about: str | None, low: int, high: int) -> Match | None:
         words = self._words.words

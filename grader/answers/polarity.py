@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grader.answers.forms import Finder, Span
+from grader.answers.predicates import doubted
 from grader.answers.segments import segments
 from grader.answers.words import Word, Words, stem
 
@@ -28,7 +29,7 @@ no wonder | not much | not too | not very | nothing more than | yes or no | yes 
 不足 | 不错 | 不少 | 不久 | 不妨 | 无疑 | 除非 | 无限 | 无穷 | 没错 | 没问题 | 不可或缺 | 不可缺少 | 毫无疑问
 是不是 | 能不能 | 会不会 | 有没有 | 要不要 | 非线性 | 没那么 | 不太 | 不是万能 | 不像话 | 无非 | 差不多 | 不一样
 不亚于 | 不在话下 | 淹没 | 无数 | 无关紧要
- | 少不了 | 免不了 | 离不了 | 忘不了 | 大不了 | 不了解
+ | 乘不误 | 算不误 | 照做不误 | 少不了 | 免不了 | 离不了 | 忘不了 | 大不了 | 不了解
 """
 # Takes back an 'always': no denial of what is said, but whoever says it does not hold the misconception
 _SOFT = """
@@ -68,22 +69,42 @@ differ from | instead of just | relative to
 而不是 | 而非 | 不像 | 相比于 | 相比 | 比起 | 区别于 | 不同于 | 有别于 | 相较于
  | than
 """
+# A denial in such a clause holds under a condition, and does not turn over what is said elsewhere
+_LIMITS = """
+alone | by itself | by themselves | on its own | on their own | automatically | simply | merely | without | otherwise
+random | randomly | unstructured | scattered | irregular | here and there | at random
+单靠 | 光靠 | 光把 | 光是 | 仅靠 | 只靠 | 自动 | 否则 | 不然 | 随机 | 零散 | 散落 | 非结构化 | 不规则 | 无规律 | 东一个西一个 | 本身
+"""
+# Who says so of something does not hold it; and what would be otherwise is not so
+_REFUTED = """
+off by | is off | mistaken | mistake | myth | misconception | typo | exaggerat | overstat | ten times too | misprint
+说错 | 写错 | 搞错 | 误解 | 误区 | 笔误 | 谁说 | 多了十倍 | 多了一个零 | 错误说法 | 夸大
+"""
+_OTHERWISE = "otherwise | or else | 否则 | 不然 | 要不然"
+# and in such a sentence
+_CONDITIONS = "if | unless | when | 如果 | 若 | 假如 | 除非 | 的话 | 的时候"
 _STOPS = frozenset(
-    "就 便 即 nor and but so because which that and while whereas although though however then instead".split()
+    "就 便 即 也 nor and but so because which that and while whereas although though however then instead".split()
 )
 
 
 @dataclass(slots=True)
 class Polarity:
-    """For each word the cues that reach it, and whether it stands in a contrast."""
+    """For each word the cues that reach it, those that deny what is said of it, and whether it stands in a contrast."""
 
     cues: list[tuple[int, ...]]
+    doubted: list[tuple[int, ...]]
     dropped: list[bool]
     softened: list[bool]
+    limited: list[bool]
 
     def reaching(self, span: Span) -> frozenset[int]:
         """The cues that reach it and stand outside it, by their places."""
         return frozenset(cue for place in span.places for cue in self.cues[place] if not span.first <= cue <= span.last)
+
+    def doubting(self, span: Span) -> frozenset[int]:
+        """The cues that deny what is said of it."""
+        return frozenset(cue for place in span.places for cue in self.doubted[place] if not span.first <= cue <= span.last)
 
     def within(self, span: Span) -> frozenset[int]:
         """The cues that stand inside it."""
@@ -100,6 +121,7 @@ def _finder(text: str) -> Finder:
 
 
 _exempt, _soft, _cues, _denied, _contrasts = (_finder(text) for text in (_EXEMPT, _SOFT, _CUES, _DENIED, _CONTRASTS))
+_limits, _conditions, _refuted, _otherwise = (_finder(text) for text in (_LIMITS, _CONDITIONS, _REFUTED, _OTHERWISE))
 CUE_WORDS = _exempt.vocabulary | _cues.vocabulary | _denied.vocabulary | _contrasts.vocabulary
 
 
@@ -114,18 +136,26 @@ def polarity(words: Words) -> Polarity:
     for span in soft:
         for place in _forward(words, span):
             softened[place] = True
+    refuted = {words.words[span.first].sentence for spans in _refuted.find(words).values() for span in spans}
+    otherwise = {words.words[span.first].clause for spans in _otherwise.find(words).values() for span in spans}
+    for place, word in enumerate(words.words):
+        softened[place] |= word.sentence in refuted or word.clause in otherwise
     _contrast_words(words, dropped, exempt)
     reach: list[list[int]] = [[] for _ in range(count)]
     cues = sorted({span for spans in _cues.find(words).values() for span in spans}, key=lambda s: (s.first, -s.last))
     end = -1
+    denying: list[Span] = []
+    limited = _limited(words)
     for span in cues:
         if span.first <= end or any(place in exempt for place in span.places) or dropped[span.first]:
             continue
         if _overcome(words, span):
             continue
         end = span.last
+        denying.append(span)
         for place in _forward(words, span):
             reach[place].append(span.first)
+            limited[place] |= _modifies(words, span)
     for spans in _denied.find(words).values():
         for span in spans:
             if span.first in exempt or (span.last + 1 < count and words.words[span.last + 1].raw == "的"):
@@ -135,7 +165,22 @@ def polarity(words: Words) -> Polarity:
                 if words.words[place].clause != clause:
                     break
                 reach[place].append(span.first)
-    return Polarity([tuple(each) for each in reach], dropped, softened)
+    return Polarity([tuple(each) for each in reach], doubted(words, denying), dropped, softened, limited)
+
+
+def _modifies(words: Words, cue: Span) -> bool:
+    """没有标注的文本, 不匹配的图文: it tells which ones, and denies nothing."""
+    reached = _forward(words, cue)
+    last = reached[-1]
+    return words.words[last].raw == "的" and last + 1 < len(words.words) and words.words[last + 1].chinese
+
+
+def _limited(words: Words) -> list[bool]:
+    """For each word whether what is said there holds under a condition."""
+    listed = words.words
+    clauses = {listed[span.first].clause for spans in _limits.find(words).values() for span in spans}
+    sentences = {listed[span.first].sentence for spans in _conditions.find(words).values() for span in spans}
+    return [word.clause in clauses or word.sentence in sentences for word in listed]
 
 
 def _forward(words: Words, cue: Span) -> range:
@@ -173,7 +218,7 @@ def _rest_of_word(words: Words, place: int) -> int:
     rest = 0
     while place + rest + 1 < len(words.words) and place + rest + 1 not in begins and rest < MOST_OF_A_WORD:
         rest += 1
-    return rest if rest < MOST_OF_A_WORD else 0
+    return rest if 1 < rest < MOST_OF_A_WORD else 0  # 不带, 不用 deny what follows
 
 
 def _far(word: Word, most: int) -> bool:
@@ -205,6 +250,22 @@ def _contrast_words(words: Words, dropped: list[bool], exempt: set[int]) -> None
     _but_chinese(text, words, dropped)
     _compared(text, words, dropped)
     _not_but(words, dropped, exempt)
+    _and_not(words, dropped, exempt)
+
+
+def _and_not(words: Words, dropped: list[bool], exempt: set[int]) -> None:
+    """'in both directions, not from left to right', 'one byte and not four': what it is not."""
+    listed = words.words
+    for place, word in enumerate(listed):
+        if word.raw != "not" or place in exempt or not place:
+            continue
+        before = listed[place - 1]
+        if before.sentence != word.sentence or not (before.clause != word.clause or before.raw == "and"):
+            continue
+        for dropping in range(place, len(listed)):
+            if listed[dropping].clause != word.clause or listed[dropping].raw in _CONTRAST_STOPS - {"and"}:
+                break
+            dropped[dropping] = True
 
 
 def _doing(following: list[Word]) -> bool:
@@ -250,7 +311,8 @@ def _not_but(words: Words, dropped: list[bool], exempt: set[int]) -> None:
         for before in range(place - 1, max(-1, place - 12), -1):
             if listed[before].sentence != word.sentence:
                 break
-            if listed[before].raw == "not" and before not in exempt:
+            longer = listed[before].raw == "no" and listed[before + 1].raw == "longer"
+            if (listed[before].raw == "not" or longer) and before not in exempt:
                 if ":" in words.text[listed[before].end : word.start]:
                     break
                 after = listed[place + 1].raw if place + 1 < len(listed) else ""

@@ -107,6 +107,8 @@ def read(text: str) -> Words:
         start, end = places[match.start()], places[match.end() - 1] + 1
         if raw == "w/o":
             raw = "without"
+        if raw in "任何" and _any(folded, match.start(), out):
+            continue
         if _ENDS.match(raw):
             if raw == "." and _abbreviation(out):
                 continue
@@ -194,6 +196,11 @@ def _joins(before: Word, word: str, hyphen: bool) -> bool:
     if before.raw == "fine":
         return word.startswith("tun")
     return before.raw in _PREFIXES and (hyphen or before.raw in _JOINED_APART)
+
+
+def _any(text: str, place: int, before: list[Word]) -> bool:
+    """没有任何标注 is 没有标注."""
+    return text.startswith("任何", place - (text[place] == "何")) and any(word.raw in "没无不未" for word in before[-4:])
 
 
 def _abbreviation(words: list[Word]) -> bool:
