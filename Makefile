@@ -6,6 +6,8 @@ STAMP := $(VENV)/.installed
 DEV := $(VENV)/.installed-dev
 # With LOCK=requirements/ci.txt every package is the one that the lock names, by its hash.
 LOCK ?=
+# An index of its own for torch: PyPI's build for Linux brings CUDA along, gigabytes that nothing here uses.
+TORCH_INDEX ?=
 
 .PHONY: run test soak check lock prove bench format clean
 
@@ -40,9 +42,13 @@ format: $(DEV)
 # Stamps, so that a half-finished install is done again.
 $(STAMP): pyproject.toml $(LOCK)
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
+	@echo "Setting up $(VENV): torch alone takes a few minutes the first time."
 	$(PYTHON) -m venv $(VENV)
 ifeq ($(LOCK),)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+ifneq ($(TORCH_INDEX),)
+	$(BIN)/python -m pip install --quiet --index-url $(TORCH_INDEX) "$$(sed -n 's/^ *"\(torch>=[^"]*\)".*/\1/p' pyproject.toml)"
+endif
 	$(BIN)/python -m pip install --quiet --editable .
 else
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement $(LOCK)
