@@ -259,16 +259,20 @@ def test_base_is_frozen(candidate, case):
     ),
     rules=["frozen"],
 )
-@given(case=cases(), examples=6)
-def test_base_is_the_one_passed_in(candidate, case):
+@given(case=cases(), training=st.booleans(), examples=8)
+def test_base_is_the_one_passed_in(candidate, case, training):
     base = case.base()
-    layer = case.layer(candidate, base)
+    layer = case.layer(candidate, base).train(training)
     layer(case.x)
     now = case._replace(weight=case.weight.flip(0) - 1.25, bias=None if case.bias is None else case.bias + 2.5)
     with torch.no_grad():
         for name, parameter in base.named_parameters():
             parameter.copy_(getattr(now, name))
     assert_output(layer, now, Text("the output after base was given new weights", "base 换上新权重之后的输出"))
+    now = now._replace(a=case.a + 0.75, b=1.5 - case.b)
+    put(layer, now.a, now.b)
+    what = Text("the output after lora_A and lora_B were given new values", "lora_A 和 lora_B 换上新数值之后的输出")
+    assert_output(layer, now, what)
 
 
 @check(

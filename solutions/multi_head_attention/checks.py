@@ -373,7 +373,7 @@ def test_gradients(candidate, reference, case):
 )
 @given(case=cases(), examples=5)
 def test_unchanged(candidate, reference, case):
-    x = case.inputs[1]
+    _, x, value = case.inputs
     length = x.shape[1]
     case = case._replace(inputs=(x, x, x), mask=torch.ones(length, length, dtype=torch.bool).tril())
     assert_gradients_agree(candidate, reference, case, shared=True)
@@ -383,6 +383,10 @@ def test_unchanged(candidate, reference, case):
     require(not changed, Text(f"the call modified {changed}", f"这次调用修改了 {changed}"))
     assert_close(case.call(layer), first, Text("a second call with the same arguments", "用同样的参数再调用一次"))
     assert_close(case.call(layer.eval()), first, Text("the output in evaluation mode", "评估模式下的输出"))
+    # The next call has no mask, and values of its own for the same queries and keys.
+    after = case._replace(inputs=(x, x, value), mask=None)
+    what = Text("a call without a mask after one with a mask", "带 mask 的调用之后，不带 mask 的调用")
+    assert_close(after.call(layer), expected(reference, after), what, **VALUES[x.dtype])
 
 
 @check(
