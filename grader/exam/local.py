@@ -20,6 +20,7 @@ from grader.exam.calls import Last, Log, name_paths
 from grader.exam.returns import check_return
 from grader.exam.signatures import positional_names
 from grader.faults import making
+from grader.wire.modules import layer_name
 
 
 class LocalCandidate:
@@ -204,7 +205,7 @@ class LocalModule:
         return [(name, buffer.detach().clone()) for name, buffer in self._module.named_buffers()]
 
     def named_modules(self) -> list[tuple[str, str]]:
-        return [(name, f"{type(m).__module__}.{type(m).__qualname__}") for name, m in self._module.named_modules()]
+        return [(name, layer_name(inner)) for name, inner in self._module.named_modules()]
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         return {name: tensor.detach().clone() for name, tensor in self._module.state_dict().items()}

@@ -306,7 +306,10 @@ class RemoteModule:
         return [tuple(pair) for pair in self._ask("buffers")]
 
     def named_modules(self) -> list[tuple[str, str]]:
-        """Pairs of name and class name of all modules inside, itself first under ''."""
+        """Pairs of name and class name of all modules inside, itself first under ''.
+
+        The class is torch's where a module's own is derived from one: `class Wide(nn.Conv2d)` is a Conv2d.
+        """
         return [tuple(pair) for pair in self._ask("modules")]
 
     def state_dict(self) -> dict[str, torch.Tensor]:

@@ -8,6 +8,7 @@ stays one module; tensors used twice stay one through the encoder.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, NamedTuple, TypeAlias
 
 from torch import Tensor, nn
@@ -85,6 +86,24 @@ def class_name(module: nn.Module | None) -> str:
     if name is None:
         raise WireError(f"a module of class {type_name(type(module))} cannot be sent")
     return name
+
+
+def of_torch(kind: type) -> bool:
+    """Whether a class that bears a name of torch's really is torch's."""
+    module, _, own = type_name(kind).rpartition(".")
+    return module.startswith("torch.") and getattr(sys.modules.get(module), own, None) is kind
+
+
+def checked_name(kind: type) -> str:
+    """The dotted name of a class; a name of torch's only where the class is really torch's."""
+    name = type_name(kind)
+    return f"(not) {name}" if name.startswith("torch.") and not of_torch(kind) else name
+
+
+def layer_name(module: nn.Module) -> str:
+    """The class of torch's that a module is of, or is derived from: a convolution of one's own is an nn.Conv2d too."""
+    kinds = (kind for kind in type.__dict__["__mro__"].__get__(type(module)) if kind is not nn.Module)
+    return checked_name(next((kind for kind in kinds if of_torch(kind)), type(module)))
 
 
 def describe(module: nn.Module) -> Description:

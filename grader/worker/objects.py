@@ -6,15 +6,13 @@ one message.
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import torch
 from torch import nn
 
 from grader.wire import Decoder, Encoder, tagged
-from grader.wire.modules import build
-from grader.wire.values import type_name
+from grader.wire.modules import build, checked_name
 
 HANDLE, MODULE, NUMBERED = "H", "M", "N"
 
@@ -79,10 +77,10 @@ class Objects:
             number = self.number(value)
             if number in self.linked:
                 return tagged(NUMBERED, number)
-            return tagged(HANDLE, [number, "module", class_name_of(value)])
+            return tagged(HANDLE, [number, "module", checked_name(type(value))])
         if issubclass(kind, _PLAIN):
             return None
-        return tagged(HANDLE, [self.number(value), "object", class_name_of(value)])
+        return tagged(HANDLE, [self.number(value), "object", checked_name(type(value))])
 
     def decoders(self) -> dict[str, Any]:
         return {NUMBERED: lambda _decoder, number: self._objects[number], MODULE: self._build}
@@ -129,17 +127,6 @@ class Objects:
                 }
             )
         return changes
-
-
-def class_name_of(thing: Any) -> str:
-    """The dotted name of an object's class; a name of torch's only where the class is really torch's."""
-    kind = type(thing)
-    name = type_name(kind)
-    if name.startswith("torch."):
-        module, _, own = name.rpartition(".")
-        if getattr(sys.modules.get(module), own, None) is not kind:
-            return f"(not) {name}"
-    return name
 
 
 def parameter_state(module: nn.Module) -> tuple[Any, ...]:

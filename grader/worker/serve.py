@@ -21,9 +21,10 @@ from torch import nn
 from grader.errors import WireError
 from grader.faults import making
 from grader.wire import Channel, Decoder, Encoder, receive_message, send_message
+from grader.wire.modules import layer_name
 from grader.worker import bans
 from grader.worker.capture import Capture
-from grader.worker.objects import Objects, Opaque, class_name_of, parameter_state
+from grader.worker.objects import Objects, Opaque, parameter_state
 from grader.worker.report import describe_exception
 from grader.worker.submission import Submission
 
@@ -225,7 +226,7 @@ class Server:
         if what == "buffers":
             return {"value": [(name, buffer.detach()) for name, buffer in module.named_buffers()]}, None
         if what == "modules":
-            return {"value": [(name, class_name_of(inner)) for name, inner in module.named_modules()]}, None
+            return {"value": [(name, layer_name(inner)) for name, inner in module.named_modules()]}, None
         if what == "state_dict":
             return {"value": {name: tensor.detach() for name, tensor in module.state_dict().items()}}, None
         if what == "load_state_dict":

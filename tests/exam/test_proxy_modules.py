@@ -52,6 +52,26 @@ class Cache:
 """
 
 
+OWN_LAYERS = """
+
+class Wide(nn.Conv2d):
+    pass
+
+
+class Forged(nn.Module):
+    pass
+
+
+Forged.__module__, Forged.__qualname__ = "torch.nn.modules.linear", "Linear"
+
+
+class Net(Net):
+    def __init__(self, width, base=None):
+        super().__init__(width, base)
+        self.wide, self.forged = Wide(width, 2, 3), Forged()
+"""
+
+
 def same_net(remote: object, width: int) -> nn.Module:
     """The same layers here, with the submission's values."""
     here = nn.ModuleDict({"one": nn.Linear(width, 3), "norm": nn.BatchNorm1d(3)})
@@ -77,6 +97,14 @@ def test_what_a_module_holds_can_be_seen(stage: Stage) -> None:
     assert net.count.item() == 0
     assert hasattr(net, "one")
     assert not hasattr(net, "two")
+
+
+def test_a_layer_of_ones_own_is_named_by_what_it_is_derived_from(stage: Stage) -> None:
+    net = stage.candidate(SOURCE + OWN_LAYERS).Net(4)
+    names = dict(net.named_modules())
+    assert names["wide"] == "torch.nn.modules.conv.Conv2d"
+    assert names["forged"] == "(not) torch.nn.modules.linear.Linear"
+    assert "Wide" in net.wide.class_name
 
 
 def test_training_mode_and_state_go_through(stage: Stage) -> None:

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from grader.wire import Encoder
+from grader.wire.modules import checked_name
 from grader.worker.capture import OUTPUT_LIMIT, Capture
-from grader.worker.objects import Objects, Opaque, class_name_of
+from grader.worker.objects import Objects, Opaque
 from grader.worker.submission import Submission, signature_of
 
 FUNCTION = {"name": "scale", "kind": "function", "signature": "(x, *, factor=1.0)", "methods": []}
@@ -181,11 +182,11 @@ class TestObjects:
         assert encoded["special"][1][1] == "object"
 
     def test_a_name_of_torchs_is_given_only_to_torchs_own(self) -> None:
-        assert class_name_of(nn.Linear(1, 1)) == "torch.nn.modules.linear.Linear"
+        assert checked_name(nn.Linear) == "torch.nn.modules.linear.Linear"
         fake = type("Linear", (nn.Module,), {"__module__": "torch.nn.modules.linear"})
-        assert class_name_of(fake()) == "(not) torch.nn.modules.linear.Linear"
+        assert checked_name(fake) == "(not) torch.nn.modules.linear.Linear"
         nested = type("x", (), {"__module__": "torch", "__qualname__": "nn.Linear"})
-        assert class_name_of(nested()) == "(not) torch.nn.Linear"
+        assert checked_name(nested) == "(not) torch.nn.Linear"
 
     def test_a_name_is_read_past_what_a_metaclass_says(self) -> None:
         class Meta(type):
@@ -193,4 +194,4 @@ class TestObjects:
             def __module__(cls) -> str:
                 raise SystemExit
 
-        assert class_name_of(Meta("Odd", (), {})()).endswith("Odd")
+        assert checked_name(Meta("Odd", (), {})).endswith("Odd")
