@@ -73,7 +73,8 @@ differ from | instead of just | relative to
 _LIMITS = """
 alone | by itself | by themselves | on its own | on their own | automatically | simply | merely | without | otherwise
 random | randomly | unstructured | scattered | irregular | here and there | at random
-单靠 | 光靠 | 光把 | 光是 | 仅靠 | 只靠 | 自动 | 否则 | 不然 | 随机 | 零散 | 散落 | 非结构化 | 不规则 | 无规律 | 东一个西一个 | 本身
+单靠 | 光靠 | 光把 | 光是 | 仅靠 | 只靠 | 自动 | 否则 | 不然 | 随机 | 零散 | 散落 | 非结构化 | 不规则 | 无规律 | 本身
+东一个西一个
 """
 # Who says so of something does not hold it; and what would be otherwise is not so
 _REFUTED = """
@@ -104,7 +105,8 @@ class Polarity:
 
     def doubting(self, span: Span) -> frozenset[int]:
         """The cues that deny what is said of it."""
-        return frozenset(cue for place in span.places for cue in self.doubted[place] if not span.first <= cue <= span.last)
+        inside = range(span.first, span.last + 1)
+        return frozenset(cue for place in span.places for cue in self.doubted[place] if cue not in inside)
 
     def within(self, span: Span) -> frozenset[int]:
         """The cues that stand inside it."""

@@ -24,10 +24,7 @@ def doubted(words: Words, cues: list[Span]) -> list[tuple[int, ...]]:
     """For each word the cues that deny what is said of it later in its clause."""
     found: list[list[int]] = [[] for _ in words.words]
     for cue in cues:
-        if words.words[cue.first].chinese:
-            first = _subject_chinese(words, cue)
-        else:
-            first = _subject(words, cue)
+        first = _subject_chinese(words, cue) if words.words[cue.first].chinese else _subject(words, cue)
         for place in range(first, cue.first):
             found[place].append(cue.first)
     return [tuple(each) for each in found]
@@ -43,9 +40,7 @@ def _subject(words: Words, cue: Span) -> int:
     if before in _ENDS_BEFORE:
         return cue.first
     first = cue.first
-    while (
-        first and listed[first - 1].clause == listed[cue.first].clause and listed[first - 1].raw not in _ENDS_BEFORE
-    ):
+    while first and listed[first - 1].clause == listed[cue.first].clause and listed[first - 1].raw not in _ENDS_BEFORE:
         first -= 1
     return first
 

@@ -200,7 +200,7 @@ def _joins(before: Word, word: str, hyphen: bool) -> bool:
 
 def _any(text: str, place: int, before: list[Word]) -> bool:
     """没有任何标注 is 没有标注."""
-    return text.startswith("任何", place - (text[place] == "何")) and any(word.raw in "没无不未" for word in before[-4:])
+    return text.startswith("任何", place - (text[place] == "何")) and any(w.raw in "没无不未" for w in before[-4:])
 
 
 def _abbreviation(words: list[Word]) -> bool:
