@@ -155,10 +155,12 @@ def test_argmax_is_categorical(candidate):
 def test_temperature(candidate):
     logits = torch.tensor([0.8, 0.0])
     blocks = rows_of(logits).unflatten(0, (2, -1))  # (2, DRAWS / 2, 2): dim left out is the last of them
-    for seed, tau in enumerate((1.0, 0.3, 3.0)):
+    middle = (0.1, 0.35, 0.65, 0.9)
+    levels = {1.0: middle, 0.3: middle, 3.0: middle, 0.02: (1e-6, 1e-3, 0.999), 50.0: (0.48, 0.495, 0.505, 0.52)}
+    for seed, tau in enumerate(levels):
         options = {"tau": tau} if seed else {}  # tau left out is 1
         first = candidate.gumbel_softmax(blocks, generator=seeded(seed), **options).detach()[..., 0]
-        for level in (0.1, 0.35, 0.65, 0.9):
+        for level in levels[tau]:
             # The difference of two Gumbels is logistic: the first entry is sigmoid((0.8 + logistic) / tau).
             p = 1 / (1 + math.exp(tau * math.log(level / (1 - level)) - 0.8))
             what = Text(
@@ -166,6 +168,14 @@ def test_temperature(candidate):
                 f"logits 为 [0.8, 0]、tau 为 {tau} 时，第一个值大于 {level} 的比例",
             )
             assert_frequency(int((first > level).sum()), DRAWS, p, what)
+    # No tau is raised or lowered to a bound: a few of 2000 rows lie near enough to a tie to have a slope at 0.001.
+    for tau in (1e-3, 1e3):
+        start = rows_of(logits.double(), 2000).requires_grad_()
+        sample = candidate.gumbel_softmax(start, generator=seeded(6), tau=tau)
+        (actual,) = gradients(sample, {"logits": start})
+        towards = torch.randn(sample.shape, generator=seeded(0), dtype=torch.float64)  # `gradients` weighs with these
+        what = Text(f"the gradient of logits at tau {tau:g}", f"tau 为 {tau:g} 时 logits 的梯度")
+        assert_close(actual, slope(sample.detach(), towards, tau, -1), what)
 
 
 @check(
@@ -312,15 +322,24 @@ def test_dtype(candidate, case):
         assert_dtype(sample, logits.dtype)
         total = sample.detach().sum(dim=options["dim"])
         assert_close(total, torch.ones_like(total), Text("the sum along dim", "沿 dim 的和"))
-    # The same noise, and logits moved by less than float32 can hold: the sample must move by the slope.
+    # The same seed, and logits moved by less than float32 can hold: the sample moves, twice as far for twice the step.
+    # By the formula's slope only where the noise does not depend on the logits, which nobody has promised.
     if logits.dtype == torch.float64:
         towards = torch.linspace(-1, 1, logits.numel(), dtype=torch.float64).reshape(logits.shape)
-        one, two = (
-            candidate.gumbel_softmax(logits + step, generator=seeded(6), **options).detach()
-            for step in (0, 1e-9 * towards)
+        start, one, two = (
+            candidate.gumbel_softmax(logits + step * towards, generator=seeded(6), **options).detach()
+            for step in (0, 1e-9, 2e-9)
         )
-        expected = slope(one, towards, options["tau"], options["dim"])
-        assert_close((two - one) * 1e9, expected, Text("the sample's move", "样本的变化"), rtol=1e-4, atol=1e-5)
+        what = Text("the sample's move when logits move by 2e-9", "logits 变化 2e-9 时样本的变化")
+        assert_close((two - start) * 1e9, 2 * (one - start) * 1e9, what, rtol=1e-4, atol=1e-5)
+        expected = slope(start, towards, options["tau"], options["dim"])
+        require(
+            bool((two != start).any()) or float(expected.abs().max()) < 1e-3,
+            Text(
+                "the sample stays the same when float64 logits move by 1e-9: they went through float32",
+                "float64 的 logits 变化 1e-9，样本却不变：中途经过了 float32",
+            ),
+        )
 
 
 @check(
