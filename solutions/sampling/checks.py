@@ -59,6 +59,23 @@ def nuclei(draw, *, top_k=NO_TOP_K, temperatures=TEMPERATURES, **which):
     return logits, options | {"top_p": draw(st.sampled_from(gaps))}
 
 
+def near(logits):
+    """The same order, with differences that only just show at the precision of the logits."""
+    return 1 + {torch.float32: 1e-5, torch.float64: 1e-10}[logits.dtype] * logits
+
+
+def around_a_cut(logits, temperature, top_k=None, **_):
+    """Two top_p for one row: just below and just above what its most likely tokens hold, where the next has a share."""
+    ranked = (logits.double() / temperature).sort(descending=True).values[:top_k].softmax(dim=-1)
+    sums = [
+        total
+        for total, share in zip(ranked.cumsum(dim=-1)[:-1].tolist(), ranked[1:].tolist(), strict=True)
+        if share > GAP
+    ]
+    margin = {torch.float32: 5e-5, torch.float64: 1e-9}[logits.dtype]
+    return [total + sign * margin for total in sums[-1:] for sign in (-1, 1)]
+
+
 def assert_agrees(candidate, reference, logits, what=None, how=None, **options):
     """Compare one call with the reference in float64: which tokens are kept, then their probabilities."""
     actual = candidate.filter_probs(logits, **options)
@@ -95,7 +112,8 @@ def test_plain_softmax(candidate, reference, logits):
 @given(logits=rows(least=2), temperature=TEMPERATURES, examples=16)
 def test_temperature(candidate, reference, logits, temperature):
     assert_agrees(candidate, reference, logits, temperature=temperature)
-    assert_agrees(candidate, reference, logits * 1e-3, temperature=1e-3 * temperature)  # small, and not yet greedy
+    for scale in (1e-3, 1e-9, 1e3):  # small, and not yet greedy; large
+        assert_agrees(candidate, reference, logits * scale, temperature=scale * temperature)
 
 
 @check(
@@ -104,20 +122,21 @@ def test_temperature(candidate, reference, logits, temperature):
         "x / 0 is no limit that softmax survives. Take the arg-max: one exact 1, the rest exact 0.",
         "x / 0 之后 softmax 就不成立了。直接取 arg-max：一个精确的 1，其余是精确的 0。",
     ),
-    rules=["greedy"],
+    rules=["greedy", "dtype"],
 )
 @given(
-    logits=rows(),
+    logits=st.sampled_from((torch.float32, torch.float64)).flatmap(lambda dtype: rows(dtype=dtype)),
     temperature=st.sampled_from((0.0, 0)),
     top_k=st.sampled_from((None, 2)),
     top_p=st.sampled_from((None, 0.3)),
     examples=10,
 )
 def test_greedy(candidate, logits, temperature, top_k, top_p):
-    actual = candidate.filter_probs(logits, temperature=temperature, top_k=top_k, top_p=top_p)
     expected = torch.nn.functional.one_hot(logits.argmax(dim=-1), logits.shape[-1]).to(logits.dtype)
-    assert_equal(actual, expected)
-    assert_dtype(actual, logits.dtype)
+    for shown in (logits, near(logits)):
+        actual = candidate.filter_probs(shown, temperature=temperature, top_k=top_k, top_p=top_p)
+        assert_equal(actual.to(expected.dtype), expected)
+        assert_dtype(actual, logits.dtype)
 
 
 @check(
@@ -179,9 +198,12 @@ def test_top_p_edges(candidate, reference, logits, tiny):
     assert_agrees(candidate, reference, logits, top_p=1, top_k=2)
     many = torch.linspace(0, 1, 800).repeat(2, 1)
     many[:, ::5] -= 21  # a fifth of the tokens is far below what a float32 sum near 1 can tell
-    everyone = torch.ones(many.shape, dtype=torch.bool)
-    kept = candidate.filter_probs(many, top_p=1.0) > 0
-    assert_equal(kept, everyone, Text("the tokens kept at top_p = 1", "top_p = 1 时保留的 token"))
+    many[1, 1:] -= 45  # one token has it all, as far as a float64 sum can tell
+    for k in (800, 700):
+        kept = (candidate.filter_probs(many, top_p=1.0, top_k=k) > 0).sum(dim=-1)
+        assert_equal(
+            kept, torch.tensor([k, k]), Text("how many tokens are kept at top_p = 1", "top_p = 1 时保留的个数")
+        )
 
 
 @check(
@@ -242,8 +264,9 @@ def test_bad_arguments(candidate):
 @check(
     title=Text("float32 and float64 are kept", "float32 与 float64 各自保持"),
     hint=Text(
-        "Look for .float() and for tensors that you create yourself: does float64 go through float32 anywhere?",
-        "检查 .float() 和自己新建的张量：float64 的数据有没有在哪一步经过 float32？",
+        "Look for .float() and for tensors that you create yourself: does float64 go through float32 anywhere, "
+        "in the cumulative sum too?",
+        "检查 .float() 和自己新建的张量：float64 的数据有没有在哪一步经过 float32？累加和也算。",
     ),
     rules=["dtype"],
 )
@@ -257,6 +280,11 @@ def test_dtype(candidate, reference, case):
     logits, options = case
     what = Text(f"the output for {logits.dtype}", f"{logits.dtype} 输入的输出")
     assert_dtype(assert_agrees(candidate, reference, logits, what, **options), logits.dtype)
+    # What a coarser type would confuse: logits that are near each other, and a top_p near a cumulative sum.
+    if logits.shape[-1] > 1:
+        assert_agrees(candidate, reference, near(logits), what, top_k=logits.shape[-1] // 2)
+    for top_p in around_a_cut(logits[0], **options):
+        assert_agrees(candidate, reference, logits[0], what, **(options | {"top_p": top_p}))
 
 
 @check(
@@ -279,6 +307,11 @@ def test_large_logits(candidate, reference, logits, shift, top_k):
             rules.pop("top_p", None)
             assert_close(actual, reference.filter_probs(large.double(), **rules), rtol=4e-3, atol=4e-3)
         assert_finite(slope(candidate, large, torch.float32, top_k=3), Text("the gradient of logits", "logits 的梯度"))
+    # So low that no number one would fill in lies below: by themselves, and by a small temperature.
+    best = torch.nn.functional.one_hot(logits.argmax(dim=-1), logits.shape[-1]).float()
+    for low, temperature in (((logits - 10) * 1e29, 1.0), (logits - 1e4, 1e-20)):
+        for dropping in ({"top_k": 1}, {"top_k": 2}, {"top_p": 0.5}):
+            assert_close(candidate.filter_probs(low, temperature=temperature, **dropping), best)
 
 
 @check(
