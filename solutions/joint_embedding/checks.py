@@ -514,8 +514,10 @@ def measured_rise(module, inputs, step, towards):
 @check(
     title=Text("The state dict holds all there is", "state_dict 里什么都不缺"),
     hint=Text(
-        "Layers in a plain Python list or dict are not registered: nn.ModuleList and nn.Sequential are.",
-        "放在普通 Python 列表或字典里的层不会被登记；nn.ModuleList 和 nn.Sequential 会。",
+        "Layers in a plain Python list or dict are not registered: nn.ModuleList and nn.Sequential are. "
+        "What training collects, a running mean say, belongs into a buffer.",
+        "放在普通 Python 列表或字典里的层不会被登记；nn.ModuleList 和 nn.Sequential 会。"
+        "训练中积累的量，比如滑动平均，要放进 buffer。",
     ),
     rules=["state"],
 )
@@ -524,6 +526,10 @@ def test_state_dict(candidate):
     module, texts, images = probed(candidate)
     candidate.seed(2)
     other, _, _ = probed(candidate)
+    for one, scale in ((module, 2.0), (other, -3.0)):  # what a call in training leaves behind is loaded too
+        one.train()
+        one(scale * texts, 1 + scale * images)
+        one.eval()
     before = other(texts, images)
     other.load_state_dict(module.state_dict())
     after = other(texts, images)
@@ -532,6 +538,11 @@ def test_state_dict(candidate):
         "另一个模块加载了第一个的 state_dict 之后的输出",
     )
     assert_close(after, module(texts, images), said)
+    features = Text(
+        "the image features of a second module after it has loaded the first one's state dict",
+        "另一个模块加载了第一个的 state_dict 之后的图像特征",
+    )
+    assert_close(other.encode_image(images), module.encode_image(images), features)
     require(bool((after != before).any()), Text("the state dict changes nothing", "加载 state_dict 没有任何作用"))
 
 
