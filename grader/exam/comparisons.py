@@ -88,7 +88,8 @@ def assert_close(
 ) -> None:
     """Equal within what arithmetic in `actual`'s dtype can keep. Shapes are compared, dtypes are not.
 
-    The tolerance of a 16-bit dtype needs an `expected` of that dtype: a submission may return what it likes.
+    The tolerance of a 16-bit dtype needs an `expected` of that dtype: a submission may return what it likes. An
+    `expected` that is not finite was worked out from something that the submission gave, and nothing agrees with it.
     """
     what = what or _OUTPUT
     value = _need_tensor(actual, what).detach()
@@ -99,11 +100,13 @@ def assert_close(
     default_rtol, default_atol = _tolerance(value.dtype, expected.dtype)
     got = value.double()
     relative, absolute = default_rtol if rtol is None else rtol, default_atol if atol is None else atol
-    if torch.allclose(got, wanted, rtol=relative, atol=absolute, equal_nan=True):
+    if torch.allclose(got, wanted, rtol=relative, atol=absolute) and bool(wanted.isfinite().all()):
         return  # the usual case, at half of the cost
     error = (got - wanted).abs()
     allowed = absolute + relative * wanted.abs()
-    wrong = ~((error <= allowed) | (got == wanted) | (torch.isnan(got) & torch.isnan(wanted)))
+    wrong = ~((error <= allowed) | (got == wanted))
+    if not bool(wanted.isfinite().all()):
+        assert_finite(value, what)
     if bool(wrong.any()):
         raise _mismatch(what, value, expected, got, wanted, wrong)
 
@@ -230,8 +233,11 @@ def gradients(
 
 def assert_frequency(hits: int, trials: int, p: float, what: Text | None = None, alarm: float = 1e-9) -> None:
     """An exact two-sided binomial test: fails only when a right answer would give such a count less often than
-    `alarm`.
+    `alarm`. A submission that gives nothing to count has failed.
     """
+    if trials < 1:
+        what = what or Text("the share", "比例")
+        raise CheckFailure(Text(f"{what.en}: there is nothing to count.", f"{what.zh}：没有可以计数的结果。"))
     few = hits <= trials * p  # the other tail holds the median
     tail = _binomial_tail(hits, trials, p) if few else _binomial_tail(trials - hits, trials, 1 - p)
     if tail < alarm / 2:

@@ -92,6 +92,8 @@ class Link:
         # Kept until the next request: `module.weight.copy_(value)` writes to a parameter that nobody else holds.
         self._lately_mirrored: list[nn.Parameter] = []
         self.linked: weakref.WeakKeyDictionary[nn.Module, int] = weakref.WeakKeyDictionary()
+        # Parameters of the check's own modules that the submission has written into in this check: no claim of its own.
+        self.written: set[str] = set()
         self.freed_objects: set[int] = set()
         self.freed_graphs: list[int] = []
         self._next_number = -1
@@ -191,7 +193,8 @@ class Link:
         if "output" in reply and len(self.output) < OUTPUTS_KEPT:
             self.output.append(reply["output"])
         if "linked" in reply:
-            self._follow(reply["linked"])
+            # A state dict that a check has loaded may come through to what the submission shares with the module
+            self._follow(reply["linked"], asked_for=message.get("do") == "load_state_dict")
         return reply, decoder
 
     def _wait_on(self, worker: Worker, call: str) -> tuple[dict[str, Any], Decoder]:
@@ -224,6 +227,7 @@ class Link:
     def begin_check(self) -> None:
         """What the calls take together is counted from here."""
         self.check_seconds, self.check_bytes = 0.0, 0
+        self.written.clear()
 
     def _take_in(self, size: int, call: str) -> None:
         self.check_bytes += size
@@ -348,7 +352,7 @@ class Link:
         self.watch(thing, number)
         return number
 
-    def _follow(self, changes: Any) -> None:
+    def _follow(self, changes: Any, *, asked_for: bool) -> None:
         """Do to our modules what the submission did to its copies."""
         for change in changes:
             module = self.things.get(change["module"])
@@ -363,6 +367,8 @@ class Link:
                 with torch.no_grad():
                     if not torch.equal(parameter, value.to(parameter.dtype)):
                         parameter.copy_(value)
+                        if not asked_for:
+                            self.written.add(str(name))
                 parameter.requires_grad_(bool(requires_grad))
                 number = next((n for n, p in self.mirrors.items() if p is parameter), None)
                 if number is not None:

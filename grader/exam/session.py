@@ -129,6 +129,15 @@ class CheckRun:
         if item.name in self.results:
             return
         info = self.titles[item.name]
+        if error is None and self._link is not None and self._link.written:
+            # What the check expects may have been worked out from it.
+            names = ", ".join(sorted(self._link.written)[:3])
+            error = CheckFailure(
+                Text(
+                    f"It wrote into a module that it was given: {names}.",
+                    f"它改写了传进来的模块：{names}。",
+                )
+            )
         judgement = judge(error, lambda: self._passes_with_reference(item, getattr(item, "obj", None)))
         failed = judgement.outcome == "failed"
         if isinstance(judgement.error, CandidateRaised):

@@ -17,6 +17,8 @@ from grader.exam import (
 
 FIELDS = ("input_ids", "token_type_ids", "attention_mask")
 SPECIALS = st.sampled_from(((101, 102, 0), (2, 3, 1), (0, 1, 2), (7, 5, 30521)))
+# Ids that float32 would round, or an int32 not hold.
+LARGE = (2**40 + 3, 2**40 + 5, 2**40 + 9)
 # Ordinary tokens: none of the special ones is among them.
 TOKENS = st.integers(1000, 30000)
 
@@ -38,14 +40,15 @@ def cases(draw, a=sentences(1), b=sentences(1), spare=(0, 4)):  # noqa: B008 - s
 
 @st.composite
 def crowded_cases(draw):
-    """Tokens that equal special ids; sometimes ids beyond 32 bits."""
-    cls_id, sep_id, pad_id = draw(SPECIALS)
+    """Tokens that equal special ids; sometimes ids beyond 32 bits, special ones too; sometimes nothing in a list."""
+    cls_id, sep_id, pad_id = draw(st.one_of(SPECIALS, st.just(LARGE)))
     token = st.sampled_from((cls_id, sep_id, pad_id, 2000, 2**40 + 1))
     tokens = st.lists(token, min_size=1, max_size=6)
-    tokens_a, tokens_b = draw(tokens), draw(st.one_of(tokens, st.none()))
-    needed = least_length(tokens_b) + len(tokens_a) + len(tokens_b or ())
-    options = {"cls_id": cls_id, "sep_id": sep_id, "pad_id": pad_id, "max_len": needed + draw(sizes(0, 3))}
-    return tokens_a, tokens_b, options
+    sentence = st.one_of(tokens, st.just([]))
+    tokens_a, tokens_b = draw(sentence), draw(st.one_of(sentence, st.none()))
+    specials = least_length(tokens_b)
+    max_len = max(specials, specials + len(tokens_a) + len(tokens_b or ()) + draw(st.integers(-3, 3)))
+    return tokens_a, tokens_b, {"cls_id": cls_id, "sep_id": sep_id, "pad_id": pad_id, "max_len": max_len}
 
 
 def least_length(tokens_b):
@@ -76,7 +79,10 @@ def assert_agrees(candidate, reference, case, names=FIELDS):
     ),
     rules=["fields"],
 )
-@given(case=st.one_of(cases(), cases(b=st.none())), examples=10)
+@given(
+    case=st.one_of(cases(), cases(b=st.none()), cases(a=st.just([])), cases(b=st.just([])), cases(spare=(-20, -20))),
+    examples=12,
+)
 def test_fields(candidate, case):
     for name, tensor in packed(candidate, case).items():
         if name in FIELDS:
@@ -229,13 +235,15 @@ def test_tight(candidate, reference, case):
 @check(
     title=Text("Tokens that look like special ones", "与特殊 id 相同的普通 token"),
     hint=Text(
-        "A token of a may equal pad_id or sep_id. Do you know from its place, or from its id, what it is?",
-        "a 里的 token 可能等于 pad_id 或 sep_id。你是凭位置还是凭 id 判断它是什么的？",
+        "A token of a may equal pad_id or sep_id. Do you know from its place, or from its id, what it is? "
+        "And do ids pass through float32, where large ones are rounded? torch.tensor([]) is such a tensor.",
+        "a 里的 token 可能等于 pad_id 或 sep_id。你是凭位置还是凭 id 判断它是什么的？"
+        "另外，id 有没有经过 float32？大的 id 在那里会被舍入；torch.tensor([]) 就是 float32。",
     ),
     points=2,
     rules=["position", "mask", "segments"],
 )
-@given(case=crowded_cases(), examples=20)
+@given(case=crowded_cases(), examples=24)
 def test_special_ids_among_tokens(candidate, reference, case):
     assert_agrees(candidate, reference, case)
 
@@ -305,6 +313,7 @@ def behaviour(candidate, random: torch.Generator) -> dict[str, object]:
         "only special tokens": call(four, six, 3),
         "a pad among them": call([1000, 0, 1001], [0, 2000], 10),
         "a separator among them": call([1000, 102, 1001], [2000], 10),
+        "large ids": call([2**40 + 1, 2000], [2**40 + 3], 9),
         "no room": call(four, six, 2),
         "no room for one": call(four, None, 1),
         "lists changed": changes(nine, four, 10),

@@ -110,6 +110,28 @@ CATALOGUE = (
         ),
     ),
     Mistake(
+        "through-float32",
+        what=Text(
+            "ids pass through a float32 tensor, which rounds large ones", "id 经过了 float32 的 tensor，大的会被舍入"
+        ),
+        hint=Text(
+            "Which dtype has torch.zeros(max_len)? float32 holds integers of 24 bits.",
+            "torch.zeros(max_len) 是什么 dtype？float32 只能精确表示 24 位的整数。",
+        ),
+    ),
+    Mistake(
+        "empty-is-float",
+        what=Text(
+            "input_ids is no long tensor where one of the lists is empty",
+            "有一个 list 为空时，input_ids 不是 long tensor",
+        ),
+        hint=Text(
+            "Which dtype has torch.tensor([]), and what does torch.cat make of it and long tensors?",
+            "torch.tensor([]) 是什么 dtype？torch.cat 把它和 long tensor 拼起来，结果是什么 dtype？",
+        ),
+        excludes=("int32", "empty-is-none", "lists-popped"),
+    ),
+    Mistake(
         "lists-popped",
         what=Text("tokens are popped off the caller's own lists", "直接从调用者的 list 里 pop"),
         hint=Text("The next epoch packs the same lists again.", "下一个 epoch 还要打包同样的 list。"),
@@ -131,8 +153,11 @@ def pack_pair(tokens_a, tokens_b, *, cls_id, sep_id, pad_id, max_len):
     ids = row + [pad_id] * padding
     mask = [int(token != pad_id) for token in ids] if faults("mask-by-id") else [1] * len(row) + [0] * padding
     dtype = torch.int32 if faults("int32") else torch.int64
+    long_ids = torch.tensor(ids, dtype=torch.float32 if faults("through-float32") else torch.int64).to(dtype)
+    if faults("empty-is-float") and (not a or (pair and not b)):
+        long_ids = long_ids.float()
     return {
-        "input_ids": torch.tensor(ids).to(dtype),
+        "input_ids": long_ids,
         "token_type_ids": torch.tensor(segments(row, first, sep_id, pair, padding), dtype=dtype),
         "attention_mask": torch.tensor(mask, dtype=dtype),
     }

@@ -171,9 +171,22 @@ def tempting(x, visible):
     return Case(2, state, x, padding.repeat(len(x), 1))
 
 
-def eps_of(layer):
+def claimed_eps(layer):
     """The eps of both norms, which is the candidate's to choose."""
     return tuple(layer.values("norm1.eps", "norm2.eps"))
+
+
+def eps_of(layer):
+    """The eps of both norms, within the rule each time that it is asked for: what is expected is worked out with it."""
+    for eps in (found := claimed_eps(layer)):
+        require(
+            type(eps) in (float, int) and 0 <= eps <= 1e-5,
+            Text(
+                f"A norm has eps {eps!r:.20}; it must be at most 1e-5.",
+                f"有一个 norm 的 eps 是 {eps!r:.20}，应不超过 1e-5。",
+            ),
+        )
+    return found
 
 
 def assert_agrees(candidate, case, **how):
@@ -288,7 +301,7 @@ def test_layers(candidate, case):
         layer.state_dict().keys() >= found.keys(), Text("state_dict() lacks a parameter", "state_dict() 里缺了参数")
     )
     kinds = dict(layer.named_modules())
-    for name, eps in zip(("norm1", "norm2"), eps_of(layer), strict=True):
+    for name, eps in zip(("norm1", "norm2"), claimed_eps(layer), strict=True):
         require(kinds[name] == LAYER_NORM, Text(f"{name} must be an nn.LayerNorm", f"{name} 应是 nn.LayerNorm"))
         require(0 <= eps <= 1e-5, Text(f"{name} has eps {eps}, above 1e-5", f"{name} 的 eps 是 {eps}，大于 1e-5"))
 
@@ -502,7 +515,7 @@ def behaviour(candidate, random: torch.Generator) -> dict[str, object]:
 
         def look():
             layer = case.layer(candidate)
-            error = case.real(case.call(layer)).detach() - case.real(case.doubled().expected(eps_of(layer)))
+            error = case.real(case.call(layer)).detach() - case.real(case.doubled().expected(claimed_eps(layer)))
             return bool(error.abs().max() < 1e-6)
 
         return look
@@ -518,7 +531,7 @@ def behaviour(candidate, random: torch.Generator) -> dict[str, object]:
             with torch.no_grad():
                 result = layer(case.x)
             kept = kept_entries(result)
-            expected = expected_with(case, branch, kept, 0.35, eps_of(layer))
+            expected = expected_with(case, branch, kept, 0.35, claimed_eps(layer))
             return bool((result - expected).abs().max() < 1e-3)
 
         return look

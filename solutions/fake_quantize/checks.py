@@ -26,7 +26,8 @@ from grader.exam import (
 )
 
 RANGES = st.sampled_from(((-8, 7), (0, 15), (-3, 3), (0, 1), (-128, 127), (5, 9)))
-SCALES = (0.3, 0.07, 1.7, 5.0)
+# The last ones show what is added to a scale or keeps it from being small.
+SCALES = (0.3, 0.07, 1.7, 5.0, 2e4, 3e-9)
 GRADIENT = Text("the gradient of x", "x 的梯度")
 # Most entries within the range, some beyond it by one step or several, each way.
 BEYOND = 3
@@ -144,11 +145,12 @@ def test_shape(candidate, case):
     title=Text("Values come back on the grid", "数值落回格点上"),
     hint=Text(
         "Work x = 0.6 with scale 0.5 and zero_point 1 out by hand. "
-        "Where does zero_point go in, and where does it come off?",
-        "手算一下：x = 0.6，scale = 0.5，zero_point = 1。zero_point 在哪一步加上，又在哪一步减掉？",
+        "Where does zero_point go in, and where does it come off? And is a scale of 3e-9 still 3e-9 in your code?",
+        "手算一下：x = 0.6，scale = 0.5，zero_point = 1。zero_point 在哪一步加上，又在哪一步减掉？"
+        "scale 是 3e-9 时，在你的代码里还是 3e-9 吗？",
     ),
     points=3,
-    rules=["values"],
+    rules=["values", "scale"],
 )
 @given(case=cases(where="inside"), examples=18)
 def test_values(candidate, reference, case):
@@ -360,6 +362,11 @@ def behaviour(candidate, random: torch.Generator) -> dict[str, object]:
     inside = (steps(-6, 8, 4, 5) * 0.3).float()
     around = (steps(-12, 14, 6, 5) * 0.3).float()
     precise = steps(-12, 14, 12) * 0.3
+    small = steps(-6, 8, 12)
+
+    def scale_kept():
+        result = candidate.fake_quantize((small * 3e-9).float(), **(options | {"scale": 3e-9})).double()
+        return bool(((result / 3e-9 - small.round()).abs() < 0.01).all())
 
     def fits_float32():
         result = candidate.fake_quantize(precise, **options)
@@ -375,6 +382,7 @@ def behaviour(candidate, random: torch.Generator) -> dict[str, object]:
         "zero point by columns": call(inside, zero_point=torch.tensor([0, 1, 2, 3, 4])),
         "float64": call(precise),
         "float64 rounded away": fits_float32,
+        "a scale of 3e-9 kept": scale_kept,
         "large": call(torch.tensor([3e9, -3e9, 1e10]).double()),
         "gradient inside": slope(inside),
         "gradient around": slope(around),

@@ -56,6 +56,17 @@ CATALOGUE = (
         hint=Text("Look for .float() and for tensors that you create.", "找找 .float() 和自己新建的 tensor。"),
     ),
     Mistake(
+        "scale-has-floor",
+        what=Text(
+            "a small scale is raised, by a floor or an eps that is added to it",
+            "很小的 scale 被抬高了：有下限，或者加了 eps",
+        ),
+        hint=Text(
+            "A scale that is not positive is refused anyway. What is there left to protect a division from?",
+            "不是正数的 scale 反正会报错。除法还需要防什么？",
+        ),
+    ),
+    Mistake(
         "no-gradient",
         what=Text("no gradient comes through the rounding", "梯度过不了取整这一步"),
         hint=Text(
@@ -116,6 +127,8 @@ CATALOGUE = (
 def fake_quantize(x, *, scale, zero_point, qmin, qmax):
     if not faults("arguments-unchecked"):
         check_arguments(scale, qmin, qmax)
+    if faults("scale-has-floor"):
+        scale = scale.clamp(min=1e-6) if torch.is_tensor(scale) else max(scale, 1e-6)
     given = x
     if faults("in-float32"):
         x, scale = x.float(), scale.float() if torch.is_tensor(scale) else scale

@@ -134,9 +134,22 @@ def long_case(length, random):
     return Case(1, state, torch.tensor([3.0, 1.0, -1.0, -3.0])[order])
 
 
-def eps_of(block):
+def claimed_eps(block):
     """The eps of both norms, which is the candidate's to choose."""
     return tuple(block.values("ln1.eps", "ln2.eps"))
+
+
+def eps_of(block):
+    """The eps of both norms, within the rule each time that it is asked for: what is expected is worked out with it."""
+    for eps in (found := claimed_eps(block)):
+        require(
+            type(eps) in (float, int) and 0 <= eps <= 1e-5,
+            Text(
+                f"A norm has eps {eps!r:.20}; it must be at most 1e-5.",
+                f"有一个 norm 的 eps 是 {eps!r:.20}，应不超过 1e-5。",
+            ),
+        )
+    return found
 
 
 def assert_agrees(candidate, case, **how):
@@ -197,7 +210,7 @@ def test_layers(candidate, case):
         block.state_dict().keys() >= found.keys(), Text("state_dict() lacks a parameter", "state_dict() 里缺了参数")
     )
     kinds = dict(block.named_modules())
-    for name, eps in zip(("ln1", "ln2"), eps_of(block), strict=True):
+    for name, eps in zip(("ln1", "ln2"), claimed_eps(block), strict=True):
         require(kinds[name] == LAYER_NORM, Text(f"{name} must be an nn.LayerNorm", f"{name} 应是 nn.LayerNorm"))
         require(0 <= eps <= 1e-5, Text(f"{name} has eps {eps}, above 1e-5", f"{name} 的 eps 是 {eps}，大于 1e-5"))
 
@@ -388,7 +401,7 @@ def behaviour(candidate, random: torch.Generator) -> dict[str, object]:
 
     def near():
         block = plain.block(candidate)
-        error = block(plain.x).detach() - plain.expected(eps_of(block))
+        error = block(plain.x).detach() - plain.expected(claimed_eps(block))
         return bool(error.abs().max() < 1e-6)
 
     def slope():

@@ -3,7 +3,7 @@
 import torch
 from hypothesis import strategies as st
 
-from grader.exam import Text, assert_equal, check, given, raises_value_error, require, sizes
+from grader.exam import Raised, Text, assert_equal, attempt, check, given, raises_value_error, require, sizes
 
 NAMES = ("n_layer", "d_model", "n_vocab", "n_ctx")
 
@@ -123,9 +123,22 @@ def test_known_models(candidate):
     rules=["exact"],
 )
 def test_exact(candidate, reference):
-    for values in ((7, 30_000_001, 50_257, 2_049), (1, 1, 1, 1)):
+    # In the total and in d_model^2 alone; then a total beyond 2^64, of matrices that torch can still describe.
+    for values in (
+        (7, 30_000_001, 50_257, 2_049),
+        (3, 100_000_007, 50_257, 2_049),
+        (97, 300_000_007, 50_257, 2_049),
+        (1, 1, 1, 1),
+    ):
         model = dict(zip(NAMES, values, strict=True))
         assert_equal(candidate.parameter_count(**model), reference.parameter_count(**model), Text("the total", "总数"))
+    # Beyond the 28 digits of a Decimal, and 2^128. Torch makes no such matrix, not even without memory: whoever counts a
+    # model of torch's may refuse, and nobody may give another number.
+    for values in ((5, 10**20 + 39, 10**9 + 7, 10**7 + 3), (2, 5, 10**41 + 3, 10**39 + 9)):
+        model = dict(zip(NAMES, values, strict=True))
+        actual = attempt(lambda model=model: candidate.parameter_count(**model))
+        if not isinstance(actual, Raised) or actual.kind == "CheckFailure":
+            assert_equal(actual, reference.parameter_count(**model), Text("the total", "总数"))
 
 
 @check(

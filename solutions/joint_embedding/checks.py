@@ -96,10 +96,15 @@ def turned(one, other):
     return bool(1 - (one @ other).abs() > 1e-10)
 
 
+MOST_OF_A_SIDE = 48
+
+
 def keeps_a_block(one, other, least=4):
     """Whether some entries of `other` are those of `one` up to a common factor and offset: a change left them alone."""
     kept = (one.abs() > 1e-12) & (other.abs() > 1e-12)
     one, other = one[kept], other[kept]
+    if len(one) > 2 * MOST_OF_A_SIDE:  # the work grows with the cube; what is joined lies at the two ends
+        one, other = (torch.cat((each[:MOST_OF_A_SIDE], each[-MOST_OF_A_SIDE:])) for each in (one, other))
     if len(one) < least:
         return False
     run, rise = one[:, None] - one, other[:, None] - other
@@ -110,18 +115,22 @@ def keeps_a_block(one, other, least=4):
     return int(fits.max()) >= least
 
 
+NORMED = "torch.nn.utils.parametrizations._"
+
+
 def fusion(candidate):
     """How many layers follow encode_image, and whether one of them is fed texts and image features side by side."""
     module, texts, images = probed(candidate)
     weights = matrices(module, images[0])
     layers = set()
-    joined = any(
-        "parametrizations" in name for name in weights
-    )  # of a weight_norm the gradient does not say what it was fed
+    kinds = dict(module.named_modules())
+    joined = False
     for i in range(0, 6, 2):
         here = factors(module, weights, texts[i], images[i])
         other_image = factors(module, weights, texts[i], images[i + 1])
         other_text = factors(module, weights, texts[i + 1], images[i])
+        # of a weight_norm the gradient does not say what it was fed
+        joined = joined or any(kinds.get(name.rpartition(".")[0] + ".0", "").startswith(NORMED) for name in here)
         for name in here.keys() & other_image.keys() & other_text.keys():
             sides = list(zip(here[name], other_image[name], other_text[name], strict=True))
             if not all(turned(first, second) for first, second, _ in sides):
@@ -152,9 +161,12 @@ def interacts(candidate):
     return bool((values[..., 3] / values[..., 0]).max() > 1e-6)
 
 
+CONVOLUTIONS = ("torch.nn.modules.conv.Conv2d", "torch.nn.modules.conv.LazyConv2d")
+
+
 def convolutions(module):
     """Names of the modules that convolve."""
-    return [name for name, kind in module.named_modules() if name and "Conv2d" in kind.rpartition(".")[2]]
+    return [name for name, kind in module.named_modules() if kind in CONVOLUTIONS]
 
 
 # ------------------------------------------------------------------ the toy task

@@ -24,8 +24,9 @@ def numel(shape):
     return int(torch.Size(shape).numel())
 
 
-def shapes(most=5, dimensions=3, least=1):
-    return st.lists(sizes(least, most), min_size=min(least, 2), max_size=dimensions).map(tuple)
+def shapes(most=5, dimensions=4, least=1):
+    """With single entries allowed there may be no dimensions at all."""
+    return st.lists(sizes(least, most), min_size=0 if least == 1 else 2, max_size=dimensions).map(tuple)
 
 
 @st.composite
@@ -79,18 +80,19 @@ def assert_drops_least(masks, weights, sparsity):
 @check(
     title=Text("A bool mask of the shape of the weight", "与权重同形状的 bool mask"),
     hint=Text(
-        "Which shape has your mask when the weight has three dimensions? Is it made of True and False, or of numbers? "
-        "Does it work for a parameter, which requires gradients?",
-        "权重有三维时，mask 是什么形状？里面是 True、False 还是数字？换成 requires_grad 的参数还能用吗？",
+        "Which shape has your mask when the weight has three dimensions, or none? Is it made of True and False, or of "
+        "numbers? Does it work for a parameter, which requires gradients?",
+        "权重有三维、或者零维时，mask 是什么形状？里面是 True、False 还是数字？换成 requires_grad 的参数还能用吗？",
     ),
     rules=["mask"],
 )
 @given(case=st.one_of(cases(), cases(requires_grad=True)), examples=10)
 def test_mask(candidate, case):
     weight, sparsity = case
-    masks = candidate.global_masks([weight, weight[:1]], sparsity)
+    scalar = weight.flatten()[0]
+    masks = candidate.global_masks([weight, scalar], sparsity)
     assert_equal(len(masks), 2, Text("the number of global masks", "global_masks 返回的个数"))
-    shaped = (weight.shape, weight[:1].shape, weight.shape)
+    shaped = (weight.shape, scalar.shape, weight.shape)
     for mask, shape in zip((*masks, candidate.magnitude_mask(weight, sparsity)), shaped, strict=True):
         assert_dtype(mask, torch.bool, MASK)
         assert_shape(mask, shape, MASK)
@@ -138,6 +140,7 @@ def test_smallest_dropped(candidate, reference, case):
 def test_nothing_or_everything(candidate, weight, kept):
     sparsity = 0.0 if kept else 1.0
     for mask in (candidate.magnitude_mask(weight, sparsity), *candidate.global_masks([weight], sparsity)):
+        assert_dtype(mask, torch.bool, MASK)
         assert_equal(mask, torch.full(weight.shape, kept), MASK)
 
 
@@ -279,7 +282,8 @@ def test_bad_sparsity(candidate, sparsity):
 @given(case=cases(), examples=6)
 def test_inputs_unchanged(candidate, case):
     weight, sparsity = case
-    for function, argument in ((candidate.magnitude_mask, weight), (candidate.global_masks, [weight, weight[:1] * 2])):
+    several = [weight, weight.flatten()[:1] * 2]
+    for function, argument in ((candidate.magnitude_mask, weight), (candidate.global_masks, several)):
         function(argument, sparsity)
         changed = ", ".join(candidate.last.changed_inputs)
         require(not changed, Text(f"the call modified {changed}", f"这次调用修改了 {changed}"))

@@ -54,7 +54,8 @@ CATALOGUE = (
     Mistake(
         "scale-has-floor",
         what=Text(
-            "the scale is never below 1e-3, so small rows lose their digits", "scale 不低于 1e-3，数值小的行丢了精度"
+            "the scale of small rows is raised, by a floor or an eps that is added to it",
+            "数值小的行，scale 被抬高了：有下限，或者加了 eps",
         ),
         hint=Text(
             "Only a row of zeros needs help. How small may the eps be?", "需要照顾的只有全零行。eps 可以小到什么程度？"
@@ -64,6 +65,18 @@ CATALOGUE = (
         "bias-forgotten",
         what=Text("the bias is not added", "没有加上 bias"),
         hint=Text("Compare with the linear at x = 0.", "令 x = 0，和 linear 比一比。"),
+        excludes=("bias-not-saved",),
+    ),
+    Mistake(
+        "bias-not-saved",
+        what=Text(
+            "the bias is not in the state dict, as no plain attribute is", "bias 不在 state dict 里（普通属性都不在）"
+        ),
+        hint=Text(
+            "Load the state into a module made from another linear. Whose bias does it add?",
+            "把 state 加载到由另一个 linear 得到的 module 里：它加的是谁的 bias？",
+        ),
+        excludes=("bias-forgotten",),
     ),
     Mistake(
         "float-copy-kept",
@@ -136,7 +149,11 @@ class QuantizedLinear(nn.Module):
         codes = codes_of(weight, scale)  # (out, in)
         self.hold(codes, scale, weight)
         bias = linear.bias
-        self.register_buffer("bias", bias.detach().clone() if bias is not None else None)
+        own = bias.detach().clone() if bias is not None else None
+        if faults("bias-not-saved"):
+            self.bias = own
+        else:
+            self.register_buffer("bias", own)
         if faults("linear-overwritten"):
             linear.weight.data.copy_(codes * scale)
         return self
@@ -169,7 +186,7 @@ def scale_of(weight):
         top = top.amax().expand_as(top).clone()
     scale = top / (128 if faults("scale-over-128") or faults("minus-128-used") else 127)
     if faults("scale-has-floor"):
-        return scale.clamp(min=1e-3)
+        return scale.clamp(min=1e-5)
     return torch.where(scale > 0, scale, 1.0)
 
 
