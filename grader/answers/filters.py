@@ -49,6 +49,8 @@ SHORT_PIECE = 2.6  # words between two commas, on the average: of so short piece
 SAID_AGAIN = 0.15  # of the words are new
 ASKED_AGAIN = 0.6  # of the question's words are there
 REPEATED = 0.6  # of the words are not there twice
+LEAST_ECHO = 4  # words of a sentence
+ECHOED = 0.1  # of them are new
 
 
 def flags(question: Question, answer: str, words: Words) -> tuple[Flag, ...]:
@@ -113,15 +115,28 @@ def _pieces(words: Words, part: list[Segment]) -> list[int]:
     return counts
 
 
+def echoes(question: Question, words: Words) -> set[int]:
+    """The sentences that say nothing but what the question has said, in either language, by their number."""
+    asked = _asked(question)
+    found = set()
+    for number, (first, last) in enumerate(words.sentences):
+        said = content_words(words, first, last)
+        if len(said) >= LEAST_ECHO and sum(word not in asked for word in said) <= ECHOED * len(said):
+            found.add(number)
+    return found
+
+
+def _asked(question: Question) -> set[str]:
+    return {word for prompt in (question.prompt.en, question.prompt.zh) for word in content_words(read(prompt))}
+
+
 def _copied(question: Question, words: Words) -> bool:
     """The answer says next to nothing that the question has not said, and says that again."""
     said = [segment.text for segment in segments(words) if not segment.holding]
-    for prompt in (question.prompt.en, question.prompt.zh):
-        asked = set(content_words(read(prompt)))
-        fresh = sum(word not in asked for word in said)
-        again = (
-            len(asked & set(said)) / max(len(asked), 1) >= ASKED_AGAIN or len(set(said)) / max(len(said), 1) <= REPEATED
-        )
-        if len(said) >= 3 and fresh <= SAID_AGAIN * len(said) and again:
-            return True
-    return False
+    fresh = sum(word not in _asked(question) for word in said)
+    if len(said) < 3 or fresh > SAID_AGAIN * len(said):
+        return False
+    if len(set(said)) / len(said) <= REPEATED:
+        return True
+    prompts = (set(content_words(read(prompt))) for prompt in (question.prompt.en, question.prompt.zh))
+    return any(len(asked & set(said)) / max(len(asked), 1) >= ASKED_AGAIN for asked in prompts)

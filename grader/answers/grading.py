@@ -45,6 +45,7 @@ def grade_compiled(question: Question, compiled: Compiled, answer: str, recognis
             flags = ("keyword_list",)
     if flags:
         return _nothing(question, compiled.rubric, _language(words), flags)
+    lists |= filters.echoes(question, words)
     reading = Reading(compiled, words, lists)
     points = [_point(point, reading, words) for point in compiled.rubric.points]
     wrong = _wrong(compiled.rubric, reading, words)
