@@ -77,7 +77,8 @@ def expected_output(module, linear, x):
 def assert_output(module, linear, x):
     """Compare with the formula; float32 sums may err by their largest term."""
     expected = expected_output(module, linear, x.detach())
-    # By the weight that was given: what the module claims must not set its own tolerance. A state may hold twice as much
+    # By the weight that was given: what the module claims must not set its own tolerance. A state may hold twice as
+    # much.
     terms = float(2 * x.detach().abs().max() * linear.weight.detach().abs().max()) if x.numel() else 0.0
     tolerance = 1e-5 if x.dtype == torch.float32 else 1e-11
     actual = module(x)
