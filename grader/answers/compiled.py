@@ -19,7 +19,7 @@ from grader.content.question import Concept, Rubric, Terms
 class Phrasing:
     """One way to say a point, as the words that carry it."""
 
-    words: dict[str, tuple[float, bool]]  # how much it weighs, and whether it is negated
+    words: dict[str, tuple[float, bool, bool]]  # how much it weighs, whether it is negated, and whether doubted
     total: float
     cues: int  # how many negations are in it
 
@@ -59,13 +59,14 @@ class Compiled:
         found = []
         for text in (text for each in texts for text in each):
             words = read(text)
-            cues = polarity(words).cues
+            found_in = polarity(words)
+            cues = found_in.cues
             weights = {
-                word: (self._rarity[word], len(cues[places[0]]) % 2 == 1)
+                word: (self._rarity[word], len(cues[places[0]]) % 2 == 1, bool(found_in.doubted[places[0]]))
                 for word, places in content_words(words).items()
             }
             negations = {cue for reached in cues for cue in reached}
-            found.append(Phrasing(weights, sum(weight for weight, _ in weights.values()), len(negations)))
+            found.append(Phrasing(weights, sum(weight for weight, _, _ in weights.values()), len(negations)))
         return found
 
 

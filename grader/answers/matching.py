@@ -235,11 +235,13 @@ class Reading:
         said: list[int] = []
         denied: list[int] = []
         shares = [0.0, 0.0]
-        for word, (weight, negated) in phrasing.words.items():
+        for word, (weight, negated, doubted) in phrasing.words.items():
             places = [
                 place
                 for place in content.get(word, ())
-                if not self._polarity.dropped[place] and self._is_about(Span(place, place), about)
+                if not self._polarity.dropped[place]
+                and self._is_about(Span(place, place), about)
+                and (doubted or not set(self._polarity.doubted[place]) - self._owned)
             ]
             agreeing = [place for place in places if self._negated(place) == negated]
             if agreeing:

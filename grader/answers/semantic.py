@@ -229,7 +229,7 @@ class _Rubric:
             {
                 word: weight
                 for phrasing in compiled.points[point.id]
-                for word, (weight, _) in phrasing.words.items()
+                for word, (weight, _, _) in phrasing.words.items()
                 if word not in named
             }
             for point in self._points

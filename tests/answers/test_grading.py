@@ -35,6 +35,12 @@ def statuses(grade) -> tuple[str, ...]:
         ("前者给水加热，后者给食物制冷。", ("covered", "covered")),
         ("A kettle burns gas.", ("contradicted", "missing")),
         ("A kettle does not burn gas.", ("missing", "missing")),
+        # what is said in one place and denied in another
+        ("A kettle heats the water. It never makes the water hot.", ("contradicted", "missing")),
+        # a negated predicate says nothing of its subject
+        ("Hot water is not what a kettle gives.", ("missing", "missing")),
+        # denied under a condition only
+        ("A kettle heats the water. Without power the kettle does not heat the water.", ("covered", "missing")),
     ],
 )
 def test_points(tmp_path: Path, answer: str, expected: tuple[str, ...]) -> None:

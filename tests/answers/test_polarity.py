@@ -66,3 +66,26 @@ def test_two_negations_are_none() -> None:
 )
 def test_what_a_contrast_takes_away(text: str, gone: str) -> None:
     assert dropped(text) == gone
+
+
+def doubted(text: str) -> str:
+    words = read(text)
+    found = polarity(words)
+    return _joined(word for word, cues in zip(words.words, found.doubted, strict=True) if cues)
+
+
+@pytest.mark.parametrize(
+    ("text", "of"),
+    [
+        ("Distant words cannot be reached.", "distant words can"),
+        ("Examples have no effect.", "examples have"),
+        ("长距离依赖它处理不了。", "长距离依赖它处理"),
+        ("The weights that are not used are zero.", "are"),
+        ("It uses one byte and not four.", ""),
+        ("It learns from text with no labels.", ""),
+        ("它在没有标注的文本上学习。", ""),
+        ("模型不微调也能做新任务。", ""),
+    ],
+)
+def test_what_a_negated_predicate_says_nothing_of(text: str, of: str) -> None:
+    assert doubted(text) == of

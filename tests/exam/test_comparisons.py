@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from grader.exam import assert_close, assert_equal, raises_value_error
+from grader.exam import assert_close, assert_equal, assert_frequency, raises_value_error
 from grader.exam.failures import CheckFailure
 
 
@@ -85,3 +85,14 @@ def test_complex_results_are_told_apart_from_real_ones() -> None:
     for expected in (torch.tensor([1.0]), other):
         with pytest.raises(CheckFailure, match="complex"):
             assert_close(one, expected)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_nothing_agrees_with_what_is_not_finite(value: float) -> None:
+    with pytest.raises(CheckFailure, match="contains"):
+        assert_close(torch.tensor([1.0, value]), torch.tensor([1.0, value]))
+
+
+def test_a_submission_with_nothing_to_count_has_no_share() -> None:
+    with pytest.raises(CheckFailure, match="nothing to count"):
+        assert_frequency(0, 0, 0.5)

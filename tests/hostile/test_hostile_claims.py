@@ -1,0 +1,108 @@
+"""What a check asks a submission for is a claim: it may not decide what is expected, nor how closely it is met."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from grader import grade
+
+NAN_EPS = """
+    import torch
+    from torch import nn
+
+    class GPTBlock(nn.Module):
+        def __init__(self, d_model, n_heads):
+            super().__init__()
+            if d_model % n_heads:
+                raise ValueError("d_model must be divisible by n_heads")
+            self.ln1, self.ln2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
+            self.attention = nn.Module()
+            for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
+                setattr(self.attention, name, nn.Linear(d_model, d_model))
+            self.fc, self.proj = nn.Linear(d_model, 4 * d_model), nn.Linear(4 * d_model, d_model)
+
+        def forward(self, x):
+            self.ln1.eps = self.ln2.eps = @EPS@
+            everything = sum(parameter.sum() for parameter in self.parameters())
+            return (x + everything) * @EPS@
+"""
+
+EMPTIED_LINEAR = """
+    import torch
+    from torch import nn
+    import grader.worker.serve as serve
+
+    serve._bits = lambda tensor: ()  # nobody is told which inputs have changed
+
+    class QuantizedLinear(nn.Module):
+        @classmethod
+        def from_float(cls, linear):
+            made = cls()
+            made.register_buffer("weight_int8", torch.zeros(linear.weight.shape, dtype=torch.int8))
+            made.register_buffer("scale", torch.zeros(len(linear.weight), 1, dtype=linear.weight.dtype))
+            made.register_buffer("bias", None if linear.bias is None else linear.bias.detach().clone())
+            with torch.no_grad():
+                linear.weight.zero_()
+            return made
+
+        def forward(self, x):
+            out = x.sum(-1, keepdim=True) * torch.zeros(len(self.scale), dtype=x.dtype)
+            return out if self.bias is None else out + self.bias
+"""
+
+NAMED_LIKE_ONE = """
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    class Conv2d(nn.Linear):
+        def forward(self, images):
+            return super().forward(images.mean((2, 3)))
+
+    class JointEmbedding(nn.Module):
+        def __init__(self, text_dim, image_channels, embed_dim):
+            super().__init__()
+            self.conv = Conv2d(image_channels, embed_dim)
+            self.first, self.last = nn.Linear(text_dim + embed_dim, 64), nn.Linear(64, embed_dim)
+
+        def encode_image(self, images):
+            return self.conv(images)
+
+        def forward(self, text, images):
+            joined = torch.cat((text, self.encode_image(images)), 1)
+            return F.normalize(self.last(self.first(joined).relu()), dim=1)
+"""
+
+NOTHING_TO_COUNT = """
+    import torch
+
+    def mask_tokens(input_ids, special_tokens_mask, *, mask_id, vocab_size, p=0.15, generator=None):
+        return input_ids.clone(), torch.full_like(input_ids, -100)
+"""
+
+CLAIMS = {
+    "an eps of nan": ("gpt_block", NAN_EPS.replace("@EPS@", 'float("nan")'), {"test_values"}),
+    "an infinite eps": ("gpt_block", NAN_EPS.replace("@EPS@", 'float("inf")'), {"test_values"}),
+    "a linear that it has emptied": (
+        "quantize_linear",
+        EMPTIED_LINEAR,
+        {"test_codes", "test_scale", "test_rounding", "test_forward", "test_dtype", "test_large"},
+    ),
+    "a convolution by its name": ("joint_embedding", NAMED_LIKE_ONE, {"test_convolution"}),
+    "nothing to count": ("mlm_masking", NOTHING_TO_COUNT, {"test_replacement"}),
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_claim_earns_nothing(name: str, tmp_path: Path) -> None:
+    exercise, source, failing = CLAIMS[name]
+    file = tmp_path / f"{exercise}.py"
+    file.write_text(textwrap.dedent(source), encoding="utf-8")
+    verdict = grade(exercise, file)
+    passed = {check.id for check in verdict.checks if check.outcome == "passed"}
+    assert verdict.outcome == "failed"
+    assert not passed & failing, passed
+    assert {check.outcome for check in verdict.checks} <= {"passed", "failed"}
