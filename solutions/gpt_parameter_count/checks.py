@@ -132,8 +132,8 @@ def test_exact(candidate, reference):
     ):
         model = dict(zip(NAMES, values, strict=True))
         assert_equal(candidate.parameter_count(**model), reference.parameter_count(**model), Text("the total", "总数"))
-    # Beyond the 28 digits of a Decimal, and 2^128. Torch makes no such matrix, not even without memory: whoever counts a
-    # model of torch's may refuse, and nobody may give another number.
+    # Beyond the 28 digits of a Decimal, and 2^128. Torch makes no such matrix, not even without memory: whoever counts
+    # a model of torch's may refuse, and nobody may give another number.
     for values in ((5, 10**20 + 39, 10**9 + 7, 10**7 + 3), (2, 5, 10**41 + 3, 10**39 + 9)):
         model = dict(zip(NAMES, values, strict=True))
         actual = attempt(lambda model=model: candidate.parameter_count(**model))
