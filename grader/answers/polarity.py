@@ -29,7 +29,7 @@ no wonder | not much | not too | not very | nothing more than | yes or no | yes 
 不足 | 不错 | 不少 | 不久 | 不妨 | 无疑 | 除非 | 无限 | 无穷 | 没错 | 没问题 | 不可或缺 | 不可缺少 | 毫无疑问
 是不是 | 能不能 | 会不会 | 有没有 | 要不要 | 非线性 | 没那么 | 不太 | 不是万能 | 不像话 | 无非 | 差不多 | 不一样
 不亚于 | 不在话下 | 淹没 | 无数 | 无关紧要
- | 乘不误 | 算不误 | 照做不误 | 少不了 | 免不了 | 离不了 | 忘不了 | 大不了 | 不了解
+ | 时不时 | 乘不误 | 算不误 | 照做不误 | 少不了 | 免不了 | 离不了 | 忘不了 | 大不了 | 不了解
 """
 # Takes back an 'always': no denial of what is said, but whoever says it does not hold the misconception
 _SOFT = """
@@ -40,7 +40,7 @@ not the case that all
 """
 _CUES = """
 not | no | never | without | neither | nor | none | nothing | nobody | hardly | scarcely | barely | lack | lacks
-lacking | fail to | fails to | failed to | fails | fail | unable to | impossible to | no longer | far from
+lacking | fail to | fails to | failed to | fails | fail | unable to | impossible to | no longer | far from | no need for
 refuse to | ceases to | loses the ability | rather than being | lacked | rarely | seldom | refuses to
 prevents .. from | prevent .. from | keeps .. from | stops .. from | not true that | false that
 not the case that | wrong that | myth that
@@ -83,7 +83,7 @@ off by | is off | mistaken | mistake | myth | misconception | typo | exaggerat |
 """
 _OTHERWISE = "otherwise | or else | 否则 | 不然 | 要不然"
 # and in such a sentence
-_CONDITIONS = "if | unless | when | 如果 | 若 | 假如 | 除非 | 的话 | 的时候"
+_CONDITIONS = "if | unless | when | 如果 | 若 | 假如 | 要是 | 倘若 | 要不是 | 除非 | 的话 | 的时候"
 _STOPS = frozenset(
     "就 便 即 也 nor and but so because which that and while whereas although though however then instead".split()
 )
@@ -164,7 +164,7 @@ def polarity(words: Words) -> Polarity:
                 continue  # 纯文本模型做不到的任务: the task is there
             clause = words.words[span.first].clause
             for place in range(span.first - 1, -1, -1):
-                if words.words[place].clause != clause:
+                if words.words[place].clause != clause or words.words[place].raw in _RELATIVE:
                     break
                 reach[place].append(span.first)
     return Polarity([tuple(each) for each in reach], doubted(words, denying), dropped, softened, limited)
@@ -202,6 +202,7 @@ def _forward(words: Words, cue: Span) -> range:
     return range(cue.first, last + 1)
 
 
+_RELATIVE = frozenset(("that", "or"))  # 'parameters that are not used': they are there
 _OVERCOME = ("解决", "克服", "缓解", "消除", "摆脱", "打破")
 _OVERCOMES = frozenset(stem(word) for word in ("solves", "overcomes", "removes", "fixes", "addresses", "remedies"))
 

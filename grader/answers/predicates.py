@@ -17,6 +17,7 @@ _PREDICATES = frozenset("not never hardly scarcely barely unable fails fail fail
 _VERBS = frozenset("has have had is are was were brings bring gives give makes make offers offer plays play".split())
 # 不微调也能做: how it is done, not what is denied
 _ADVERBIAL = frozenset("也就便即")
+_OF_A_WORD = frozenset("无未非")  # 无标注, 未标注: they deny the word that they begin, and nothing else
 _JOINED = ("或者", "或", "而", "、", "同时")
 
 
@@ -47,6 +48,8 @@ def _subject(words: Words, cue: Span) -> int:
 
 def _subject_chinese(words: Words, cue: Span) -> int:
     listed = words.words
+    if cue.first == cue.last and listed[cue.first].raw in _OF_A_WORD:
+        return cue.first
     clause = listed[cue.first].clause
     end = cue.last + 1
     while end < len(listed) and listed[end].clause == clause:
