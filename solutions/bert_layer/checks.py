@@ -13,6 +13,7 @@ from grader.exam import (
     assert_dtype,
     assert_finite,
     assert_frequency,
+    assert_same,
     assert_shape,
     bool_tensors,
     check,
@@ -466,7 +467,7 @@ def test_unchanged(candidate, case):
     first = case.call(layer)
     changed = ", ".join(candidate.last.changed_inputs)
     require(not changed, Text(f"the call modified {changed}", f"这次调用修改了 {changed}"))
-    assert_close(case.real(case.call(layer)), case.real(first), Text("a second call", "第二次调用"))
+    assert_same(case.real(case.call(layer)), case.real(first), Text("a second call", "第二次调用"))
 
 
 @check(

@@ -9,6 +9,7 @@ from grader.exam import (
     assert_dtype,
     assert_equal,
     assert_finite,
+    assert_same,
     assert_shape,
     bool_tensors,
     check,
@@ -245,7 +246,7 @@ def test_inputs_unchanged(candidate, case):
     first = candidate.causal_lm_loss(*case[:2])
     changed = ", ".join(candidate.last.changed_inputs)
     require(not changed, Text(f"the call modified {changed}", f"这次调用修改了 {changed}"))
-    assert_close(candidate.causal_lm_loss(*case[:2]), first, Text("a second call", "第二次调用"))
+    assert_same(candidate.causal_lm_loss(*case[:2]), first, Text("a second call", "第二次调用"))
 
 
 def behaviour(candidate, random: torch.Generator) -> dict[str, object]:

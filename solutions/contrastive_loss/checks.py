@@ -8,6 +8,7 @@ from grader.exam import (
     assert_close,
     assert_dtype,
     assert_finite,
+    assert_same,
     assert_shape,
     check,
     given,
@@ -238,7 +239,7 @@ def test_inputs_unchanged(candidate, case):
     first = candidate.clip_loss(*case)
     changed = ", ".join(candidate.last.changed_inputs)
     require(not changed, Text(f"the call modified {changed}", f"这次调用修改了 {changed}"))
-    assert_close(candidate.clip_loss(*case), first, Text("a second call", "第二次调用"))
+    assert_same(candidate.clip_loss(*case), first, Text("a second call", "第二次调用"))
 
 
 def behaviour(candidate, random: torch.Generator) -> dict[str, object]:

@@ -9,6 +9,7 @@ from grader.exam import (
     Text,
     assert_close,
     assert_dtype,
+    assert_same,
     assert_shape,
     check,
     given,
@@ -235,7 +236,7 @@ def test_inputs_unchanged(candidate, pair):
         first = call()
         changed = ", ".join(candidate.last.changed_inputs)
         require(not changed, Text(f"the call modified {changed}", f"这次调用修改了 {changed}"))
-        assert_close(call(), first, Text("a second call", "第二次调用"))
+        assert_same(call(), first, Text("a second call", "第二次调用"))
 
 
 def behaviour(candidate, random: torch.Generator) -> dict[str, object]:

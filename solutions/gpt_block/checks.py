@@ -12,6 +12,7 @@ from grader.exam import (
     assert_close,
     assert_dtype,
     assert_finite,
+    assert_same,
     assert_shape,
     check,
     expectation,
@@ -350,7 +351,7 @@ def test_unchanged(candidate, case):
     with torch.no_grad():
         first = block(case.x)
         require(not candidate.last.changed_inputs, Text("the call modified x", "这次调用修改了 x"))
-        assert_close(block(case.x), first, Text("a second call", "第二次调用"))
+        assert_same(block(case.x), first, Text("a second call", "第二次调用"))
         assert_close(block.eval()(case.x), first, Text("the result in evaluation mode", "评估模式下的结果"))
 
 

@@ -14,6 +14,7 @@ from grader.exam import (
     assert_close,
     assert_dtype,
     assert_finite,
+    assert_same,
     assert_shape,
     check,
     given,
@@ -393,7 +394,7 @@ def test_rows_do_not_mix(candidate, case):
 def test_evaluation_repeats(candidate):
     module, texts, images = probed(candidate)
     first = module(texts, images)
-    assert_close(module(texts, images), first, Text("a second call", "第二次调用"))
+    assert_same(module(texts, images), first, Text("a second call", "第二次调用"))
 
 
 @check(

@@ -11,6 +11,7 @@ from grader.exam import (
     assert_close,
     assert_dtype,
     assert_finite,
+    assert_same,
     assert_shape,
     bool_tensors,
     check,
@@ -381,7 +382,7 @@ def test_unchanged(candidate, reference, case):
     first = case.call(layer)
     changed = ", ".join(candidate.last.changed_inputs)
     require(not changed, Text(f"the call modified {changed}", f"这次调用修改了 {changed}"))
-    assert_close(case.call(layer), first, Text("a second call with the same arguments", "用同样的参数再调用一次"))
+    assert_same(case.call(layer), first, Text("a second call with the same arguments", "用同样的参数再调用一次"))
     assert_close(case.call(layer.eval()), first, Text("the output in evaluation mode", "评估模式下的输出"))
     # The next call has no mask, and values of its own for the same queries and keys.
     after = case._replace(inputs=(x, x, value), mask=None)

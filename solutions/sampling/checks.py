@@ -14,6 +14,7 @@ from grader.exam import (
     assert_dtype,
     assert_equal,
     assert_finite,
+    assert_same,
     check,
     given,
     gradients,
@@ -350,7 +351,7 @@ def test_inputs_unchanged(candidate, case, temperature):
         first = candidate.filter_probs(logits, **call)
         changed = ", ".join(candidate.last.changed_inputs)
         require(not changed, Text(f"the call modified {changed}", f"这次调用修改了 {changed}"))
-        assert_close(candidate.filter_probs(logits, **call), first, Text("a second call", "第二次调用"))
+        assert_same(candidate.filter_probs(logits, **call), first, Text("a second call", "第二次调用"))
 
 
 def behaviour(candidate, random: torch.Generator) -> dict[str, object]:

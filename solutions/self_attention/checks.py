@@ -11,6 +11,7 @@ from grader.exam import (
     assert_dtype,
     assert_equal,
     assert_finite,
+    assert_same,
     assert_shape,
     bool_tensors,
     check,
@@ -336,7 +337,7 @@ def test_inputs_unchanged(candidate, case):
     changed = ", ".join(candidate.last.changed_inputs)
     require(not changed, Text(f"the call modified {changed}", f"这次调用修改了 {changed}"))
     second = candidate.self_attention(*args, **options)
-    assert_close(second, first, Text("a second call with the same arguments", "用同样的参数再调用一次"))
+    assert_same(second, first, Text("a second call with the same arguments", "用同样的参数再调用一次"))
 
 
 def behaviour(candidate, random: torch.Generator) -> dict[str, object]:

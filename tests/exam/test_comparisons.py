@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from grader.exam import assert_close, assert_equal, assert_frequency, raises_value_error
+from grader.exam import assert_close, assert_equal, assert_frequency, assert_same, raises_value_error
 from grader.exam.failures import CheckFailure
 
 
@@ -96,3 +96,11 @@ def test_nothing_agrees_with_what_is_not_finite(value: float) -> None:
 def test_a_submission_with_nothing_to_count_has_no_share() -> None:
     with pytest.raises(CheckFailure, match="nothing to count"):
         assert_frequency(0, 0, 0.5)
+
+
+def test_two_results_of_a_submission_agree_in_nan_too() -> None:
+    odd = torch.tensor([1.0, float("nan"), float("inf")])
+    assert_same(odd.clone(), odd)
+    for other in (torch.tensor([1.5, float("nan"), float("inf")]), torch.tensor([1.0, 0.0, float("inf")])):
+        with pytest.raises(CheckFailure):
+            assert_same(other, odd)
