@@ -21,7 +21,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from grader.course.course import QUESTIONS, Assignment, Course
-from grader.course.extraction import Code, definitions, joined, without_magics
+from grader.course.extraction import Code, counted, without_magics
 from grader.course.integrity import SHORTEN, Cell, Notebook, compare, read_notebook, shown_name, unreadable
 from grader.course.notebooks import PLACEHOLDER, answer_of, exercise_notebook, grade_id, questions_notebook
 from grader.course.result import Note, PartKind
@@ -197,15 +197,15 @@ def _answer(part: str, notebook: Notebook) -> str:
 def _code(part: str, notebook: Notebook, released: NotebookNode, entries: set[str]) -> Code:
     """All code of a notebook apart from its tests: see `extraction`."""
     locked = {grade_id(cell): cell.source.strip() for cell in released.cells if grade_id(cell) not in ("", part)}
-    tried, sources, left_out = set(entries), list[str](), list[Text]()
+    cells, left_out = list[tuple[str, bool]](), list[Text]()
     for cell in notebook.cells:
         if cell.id in locked or not (cell.type == "code" or cell.id == part) or _is_test(cell, locked):
             continue
         plain = without_magics(cell.source)
-        code = plain if cell.id == part else definitions(plain.source, tried)
-        sources.append(code.source)
-        left_out += [*plain.left_out, *(code.left_out if cell.id != part else ())]
-    return Code(joined(sources), tuple(left_out))
+        cells.append((plain.source, cell.id == part))
+        left_out += plain.left_out
+    code = counted(cells, entries)
+    return Code(code.source, (*left_out, *code.left_out))
 
 
 def _is_test(cell: Cell, locked: dict[str, str]) -> bool:

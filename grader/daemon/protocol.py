@@ -38,17 +38,21 @@ class LineReader:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._buffer = bytearray()
+        self._looked = 0  # where a line's end has been looked for in vain
 
     def read(self) -> Event | None:
         """The next object; None at the end of the stream, also where it ends in the middle of a line."""
         while True:
-            line, newline, rest = self._buffer.partition(b"\n")
-            if newline:
-                self._buffer = rest
+            end = self._buffer.find(b"\n", self._looked)
+            if end >= 0:
+                line = bytes(self._buffer[:end])
+                del self._buffer[: end + 1]
+                self._looked = 0
                 if not line:
                     continue
                 found: Event = json.loads(line)
                 return found
+            self._looked = len(self._buffer)
             if len(self._buffer) > LINE_LIMIT:
                 return None
             data = self._sock.recv(1 << 16)

@@ -168,8 +168,23 @@ def _report(claim: Claim) -> dict[str, Any]:
     }
 
 
+# What the worker may find wrong with a file, and what it then says beside the entry
+_PROBLEMS = {
+    "missing": (),
+    "not callable": ("type",),
+    "not a module": ("type",),
+    "missing method": (),
+    "not a classmethod": (),
+    "signature": ("needed", "yours"),
+}
+
+
 def _problem(claim: Claim) -> dict[str, str]:
-    return {_name(key): line(value) for key, value in _is(dict, claim).items()}
+    found = {_name(key): line(value) for key, value in _is(dict, claim).items()}
+    needed = _PROBLEMS.get(found.get("kind", ""))
+    if needed is None or not {"entry", *needed} <= found.keys():
+        raise WireError("a problem in a reply is none")
+    return found
 
 
 def _change(claim: Claim) -> dict[str, Any]:

@@ -67,7 +67,8 @@ def describe_value(value: Any) -> str:
         return repr(value[:60])
     if isinstance(value, (list, tuple)):
         inner = ", ".join(describe_value(item) for item in value[:3])
-        return f"{type(value).__name__}({inner}{', …' if len(value) > 3 else ''})"
+        return f"{type(value).__name__}({inner[:300]}{', …' if len(value) > 3 else ''})"
     if isinstance(value, dict):
-        return f"dict with keys {sorted(map(str, value))[:6]}"
+        keys = ", ".join(describe_value(key) for key in list(value)[:6])
+        return f"dict with keys {keys[:300]}{', …' if len(value) > 6 else ''}"
     return str(getattr(value, "class_name", "") or type(value).__name__)

@@ -29,6 +29,7 @@ from grader.exam.failures import Again, CandidateRaised, CheckFailure
 from grader.exam.link import Link
 from grader.exam.local import LocalCandidate
 from grader.exam.outcome import judge
+from grader.exam.patience import Patience
 from grader.exam.reference import Reference
 from grader.verdict import CheckResult
 
@@ -40,6 +41,14 @@ _WITHOUT = [
     "setuponly", "setupplan", "stepwise", "faulthandler", "debugging", "recwarn", "warnings",
     "unraisableexception", "threadexception", "tmpdir", "monkeypatch", "legacypath", "subtests",
 ]  # fmt: skip
+
+
+# Characters of what a verdict says of one check: a submission has a hand in all of them.
+MESSAGE, SHOWN = 4_000, 32_000
+
+
+def _short(text: Text, most: int) -> Text:
+    return Text(text.en[:most], text.zh[:most])
 
 
 class ChecksModule(pytest.Module):
@@ -75,6 +84,7 @@ class CheckRun:
         self._on_start = on_start
         self._on_result = on_result
         self._began = 0.0
+        self._patience = Patience() if link is not None else None
 
     def wants(self, name: str) -> bool:
         return self._only is None or name in self._only
@@ -84,6 +94,11 @@ class CheckRun:
         self._began = time.perf_counter()
 
     def call(self, item: pytest.Function) -> None:
+        """Run one check; what a submission gives back has its limit of time here, too."""
+        with self._patience.for_a_check() if self._patience is not None else nullcontext():
+            self._call(item)
+
+    def _call(self, item: pytest.Function) -> None:
         """Run the examples that are known. Where there are none, or one fails, the check itself has the word."""
         arguments = {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
         recall = getattr(item.obj, "recall", None)
@@ -149,10 +164,10 @@ class CheckRun:
             outcome=judgement.outcome,
             points=info.points if judgement.outcome == "passed" else 0,
             max_points=info.points,
-            message=judgement.message,
+            message=_short(judgement.message, MESSAGE),
             hint=info.hint if failed else Text("", ""),
-            counterexample=counterexample(log, judgement.error) if failed else Text("", ""),
-            snippet=snippet(log, self.exercise, judgement.error) if failed else "",
+            counterexample=_short(counterexample(log, judgement.error), SHOWN) if failed else Text("", ""),
+            snippet=snippet(log, self.exercise, judgement.error)[:SHOWN] if failed else "",
             output="".join(log.output)[:4000] if failed else "",
             seconds=time.perf_counter() - self._began,
         )
