@@ -30,13 +30,15 @@ def answer(
     request: Event, supply: Any, tell: Any, exercise: Exercise | None = None, processor: int | None = None
 ) -> Event:
     """The last event for a request: a verdict, or what is wrong. `exercise` is what `load_content` made of it,
-    `processor` the one to work on.
+    `processor` the one to work on. Limits the memory of this process for good: it is the examiner's.
     """
     from grader.content import Catalogue
     from grader.exam.examine import examine
     from grader.exam.link import Submitted
+    from grader.exam.patience import limit_memory
     from grader.verdict import pack
 
+    limit_memory()
     try:
         roots = [Path(root) for root in request["roots"]]
         _refuse_readable(roots)

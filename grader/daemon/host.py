@@ -324,8 +324,6 @@ class Host:
         """In the forked child: grade, write to the client, and never return."""
         status = 70
         try:
-            from grader.exam.patience import limit_memory
-
             die_with_parent(parent)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -335,7 +333,6 @@ class Host:
                     other.close()
             client.sock.setblocking(True)
             client.sock.settimeout(SEND_SECONDS)
-            limit_memory()
             last = answer(request, self.supply, lambda event: send_line(client.sock, event), exercise, client.processor)
             send_line(client.sock, last)
             status = 0

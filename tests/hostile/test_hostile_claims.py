@@ -83,7 +83,23 @@ NOTHING_TO_COUNT = """
         return input_ids.clone(), torch.full_like(input_ids, -100)
 """
 
+WORDS = """
+    def self_attention(x, w_q, w_k, w_v, *, causal=False, key_padding_mask=None):
+        return {"k" * 2_000_000: 1, (x,) * 2000: 2}
+"""
+
+PROBLEM_OF_ITS_OWN = """
+    from grader.worker.submission import Submission
+
+    Submission.problems = lambda self, entries: [{"nothing": "here"}]
+
+    def self_attention(x, w_q, w_k, w_v, *, causal=False, key_padding_mask=None):
+        return x @ w_v
+"""
+
 CLAIMS = {
+    "words without an end": ("self_attention", WORDS, {"test_shape", "test_values"}),
+    "a problem that there is not": ("self_attention", PROBLEM_OF_ITS_OWN, {"test_shape", "test_values"}),
     "an eps of nan": ("gpt_block", NAN_EPS.replace("@EPS@", 'float("nan")'), {"test_values"}),
     "an infinite eps": ("gpt_block", NAN_EPS.replace("@EPS@", 'float("inf")'), {"test_values"}),
     "a linear that it has emptied": (
@@ -105,4 +121,5 @@ def test_a_claim_earns_nothing(name: str, tmp_path: Path) -> None:
     passed = {check.id for check in verdict.checks if check.outcome == "passed"}
     assert verdict.outcome == "failed"
     assert not passed & failing, passed
-    assert {check.outcome for check in verdict.checks} <= {"passed", "failed"}
+    assert {check.outcome for check in verdict.checks} <= {"passed", "failed", "not_run"}
+    assert max(len(check.message.en) + len(check.snippet) for check in verdict.checks) < 40_000
