@@ -136,7 +136,8 @@ def joined(sources: Iterable[str]) -> str:
             if found := [each for each in cell if is_future(each.node)]:
                 futures |= dict.fromkeys(ast.unparse(each.node) for each in found)
                 cells[at] = _without(source, cell, ["" if each in found else each.source for each in cell])
-        cells.insert(0, "\n".join(futures))
+        if futures:
+            cells.insert(0, "\n".join(futures))
     text = "\n\n\n".join(cells)
     return f"{text}\n" if text else ""
 

@@ -30,11 +30,11 @@ _CHANGE = frozenset({
 })  # fmt: skip
 # A bare `value.method(...)` with another one may be for its effect.
 _LOOK = frozenset({
-    "abs", "all", "any", "argmax", "argmin", "copy", "count", "cpu", "cuda", "describe", "detach", "dim", "exp", "float",
-    "format", "forward", "get", "head", "hist", "index", "info", "item", "items", "join", "keys", "log", "lower", "max",
-    "mean", "min", "named_parameters", "norm", "numel", "numpy", "parameters", "plot", "prod", "replace", "reshape",
-    "show", "size", "softmax", "split", "sqrt", "startswith", "state_dict", "std", "strip", "sum", "tail", "to",
-    "tolist", "transpose", "type", "upper", "values", "var", "view",
+    "abs", "all", "any", "argmax", "argmin", "copy", "count", "cpu", "cuda", "describe", "detach", "dim", "exp",
+    "float", "format", "forward", "get", "head", "hist", "index", "info", "item", "items", "join", "keys", "log",
+    "lower", "max", "mean", "min", "named_parameters", "norm", "numel", "numpy", "parameters", "plot", "prod",
+    "replace", "reshape", "show", "size", "softmax", "split", "sqrt", "startswith", "state_dict", "std", "strip",
+    "sum", "tail", "to", "tolist", "transpose", "type", "upper", "values", "var", "view",
 })  # fmt: skip
 _CHANGE_FIRST = frozenset({"delattr", "heapify", "heappop", "heappush", "insort", "setattr", "shuffle"})
 _ANY_NAME = frozenset({"__import__", "eval", "exec", "globals", "locals", "vars"})
@@ -42,7 +42,7 @@ _GLOBAL_STATE = frozenset({"builtins", "os", "sys"})
 # What may be imported where an answer runs; `grader`, so that meddling with it is judged, not hidden.
 _THERE = sys.stdlib_module_names | {"grader", "numpy", "solutions", "torch"}
 _NAME = re.compile(r"[^\W\d]\w*")
-_MOST_JOINED = 8  # pieces of a cell that is no Python, tried together
+_MOST_JOINED = 4  # pieces of a cell that is no Python, tried together
 
 
 @dataclass(slots=True)
@@ -279,7 +279,7 @@ def _global_names(source: str, walked: list[ast.AST]) -> set[str]:
     return found
 
 
-def _study(each: Statement, changers: set[str], modules: set[str], states: set[str]) -> None:
+def _study(each: Statement, changers: set[str], modules: set[str], states: set[str], entries: set[str]) -> None:
     node = each.node
     walked = list(ast.walk(node))
     each.binds = _own(node)
@@ -293,7 +293,7 @@ def _study(each: Statement, changers: set[str], modules: set[str], states: set[s
             or (isinstance(node.value, ast.Call) and ast.unparse(node.value.func).endswith("partial"))
         )
     )
-    bare = node.value if isinstance(node, ast.Expr) else None
+    bare = node.value if isinstance(node, ast.Expr) and _root(node.value) not in entries else None
     each.now = {one.id for one in _runs(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)}
     each.changes = _changed(_runs(node), changers, modules, bare)
     deep = any(isinstance(one, _Function) for one in walked)
@@ -369,7 +369,7 @@ def keep(found: list[Statement], entries: set[str], unread: set[str], *, answere
     modules, states = _imported(nodes)
     changers = _changers(nodes)
     for each in found:
-        _study(each, changers, modules - entries, states)
+        _study(each, changers, modules - entries, states, entries)
     slicing = _Slice(found, entries, modules)
     slicing.need(entries | unread)
     for each, optional in zip(found, _optional(found), strict=True):
@@ -406,10 +406,11 @@ class _Slice:
             if each.binds & entries and (each.from_answer or _binds_answer(each.node, entries)):
                 self.answers, last = True, at
         for at, each in enumerate(found):
-            imports = any(isinstance(one, _Import) for one in ast.walk(each.node))
-            define = imports or isinstance(each.node, _Defined)
+            define = isinstance(each.node, _Defined) or (
+                bool(each.binds & modules) and any(isinstance(one, _Import) for one in ast.walk(each.node))
+            )
             names = each.binds
-            if not each.from_answer and not _binds_answer(each.node, entries):
+            if each.binds & entries and not each.from_answer and not _binds_answer(each.node, entries):
                 names = names - entries
             if not each.from_answer and at > last and not define:
                 names = names - modules  # `for F in ...` at the end is not meant for the `F.` of the answer

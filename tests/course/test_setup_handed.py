@@ -8,7 +8,7 @@ import pytest
 from course_ground import ASSIGNMENT, DIVIDES, GOOD_ANSWER, RIGHT, Ground
 from nbformat import v4
 
-from grader.course.extraction import definitions, joined, without_magics
+from grader.course.extraction import counted, joined, without_magics
 from grader.course.handed import Handed, handed_in
 
 
@@ -52,29 +52,6 @@ class TestExtraction:
         assert code.source == source
         assert not code.left_out
 
-    @pytest.mark.parametrize(
-        ("source", "kept"),
-        [
-            ("import math\nfrom torch import nn", "import math\nfrom torch import nn"),
-            ("@cache\ndef f():\n    return g()", "@cache\ndef f():\n    return g()"),
-            ("HEADS = 4; print(HEADS)", "HEADS = 4"),
-            ("out = scale(1)\nmore = out + 1\nassert more\ndel more", ""),
-            ("def mine(x):\n    return scale(x, factor=2)", "def mine(x):\n    return scale(x, factor=2)"),
-            ("for i in range(3):\n    scale(i)", ""),
-            ("π = '中文'; x = 3", "π = '中文'\nx = 3"),
-            ("this is no python", ""),
-            ("try:\n    import numpy\nexcept ImportError:\n    numpy = None",
-             "try:\n    import numpy\nexcept ImportError:\n    numpy = None"),
-        ],
-    )  # fmt: skip
-    def test_cells_beside_the_answer_give_what_they_define(self, source: str, kept: str) -> None:
-        assert definitions(source, {"scale"}).source == kept
-
-    def test_what_was_made_by_a_trial_is_a_trial_in_later_cells(self) -> None:
-        tried = {"scale"}
-        definitions("out = scale(1)", tried)
-        assert definitions("more = out.shape", tried).source == ""
-
     def test_future_imports_go_first(self) -> None:
         code = joined(["import math", "from __future__ import annotations\nx = 1"])
         compile(code, "joined", "exec")
@@ -83,7 +60,7 @@ class TestExtraction:
     @pytest.mark.parametrize("source", ["(" * 100_000, "-" * 100_000 + "1", "a" + ".a" * 100_000, "x" + "+x" * 200_000])
     def test_what_no_parser_gets_through_does_no_harm(self, source: str) -> None:
         assert without_magics(source).source == source
-        definitions(source, set())
+        counted([(source, False), (source, True)], set())
 
 
 class TestPlainFiles:
