@@ -16,6 +16,7 @@ from grader.course.slices import (
     Statement,
     compiles,
     is_future,
+    is_there,
     keep,
     names_in,
     parsed,
@@ -94,14 +95,16 @@ def counted(cells: Sequence[tuple[str, bool]], entries: set[str]) -> Code:
         taken = [_taken(each, needed) for each in cell]
         kept.append(_without(source, cell, taken) if from_answer else "\n".join(text for text in taken if text))
         for each, text in zip(cell, taken, strict=True):
-            if text != each.source and not (isinstance(each.node, ast.Expr) and _says_nothing(each.node)):
+            if text != each.source and not _says_nothing(each.node):
                 left_out.append(_left_out(each.source.split("\n")[0]))
     return Code(joined(kept), tuple(left_out))
 
 
-def _says_nothing(node: ast.Expr) -> bool:
-    """A docstring, `...`"""
-    return isinstance(node.value, ast.Constant)
+def _says_nothing(node: ast.stmt) -> bool:
+    """A docstring, `...`, an `import math` that nothing needs: whether they are there makes no difference."""
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)
+    return isinstance(node, ast.Import) and all(is_there(node, each) for each in node.names)
 
 
 def _taken(each: Statement, needed: set[str]) -> str:

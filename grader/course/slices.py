@@ -348,7 +348,7 @@ def _optional(found: list[Statement]) -> list[bool]:
     for each in found:
         optional = False
         if each.from_answer:
-            foreign = {_alias(alias) for alias in each.imports if not _there(each.node, alias)}
+            foreign = {_alias(alias) for alias in each.imports if not is_there(each.node, alias)}
             optional = bool(foreign) or bool(each.needs & away)
             if optional:
                 away |= foreign or each.binds
@@ -356,7 +356,8 @@ def _optional(found: list[Statement]) -> list[bool]:
     return result
 
 
-def _there(node: ast.stmt, alias: ast.alias) -> bool:
+def is_there(node: ast.stmt, alias: ast.alias) -> bool:
+    """Whether an answer can import it."""
     module = node.module or "" if isinstance(node, ast.ImportFrom) else alias.name
     return module.split(".")[0] in _THERE
 
@@ -463,7 +464,7 @@ def wanted(statement: Statement, needed: set[str]) -> str:
         return statement.source
     there = statement.from_answer
     names = [
-        each for each in node.names if each.name == "*" or _alias(each) in needed or (there and _there(node, each))
+        each for each in node.names if each.name == "*" or _alias(each) in needed or (there and is_there(node, each))
     ]
     if len(names) == len(node.names):
         return statement.source
