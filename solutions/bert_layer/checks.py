@@ -62,6 +62,15 @@ class Case(NamedTuple):
         """The same numbers in float64."""
         return self._replace(state={name: value.double() for name, value in self.state.items()}, x=self.x.double())
 
+    def turned_round(self):
+        """The same tokens from last to first: nothing but the order of the results changes."""
+        return self._replace(x=self.x.flip(1), mask=self.mask.flip(1))
+
+    def with_equal_scores(self):
+        """All scores are 0, also those of tokens that are seen."""
+        quiet = {f"attention.q_proj.{part}": self.state[f"attention.q_proj.{part}"] * 0 for part in ("weight", "bias")}
+        return self._replace(state=self.state | quiet)
+
     def real(self, result):
         """What the result says at positions that are not padding."""
         return result if self.mask is None else result[~self.mask]
@@ -267,6 +276,29 @@ def assert_dropout(candidate, branch, p, given_p=True):
         assert_frequency(int((first == second).sum()), first.numel(), alike, what, alarm=1e-10)
 
 
+def assert_branches_independent(candidate, p):
+    """Where the network's entry is dropped, the attention's at the same place is kept as often as anywhere."""
+    case = one_branch(0, torch.rand(8, 32, 64, generator=torch.Generator().manual_seed(2)))
+    high = 100.0  # so far above what the first norm gives that the network's entries are told first
+    case.state["linear2.bias"][:60] = high
+    layer = case.layer(candidate, p)
+    layer.train()
+    with torch.no_grad():
+        result = layer(case.x).double()
+    second = kept_entries(result)
+    entries, low = result[..., :60], result[..., 60:].mean(dim=-1, keepdim=True)  # the last four have no branch
+    with_f, without_f = ((entries * m).sum(-1, True) / m.sum(-1, True) for m in (second, ~second))
+    unit = (
+        (with_f - without_f) * (1 - p) / high
+    )  # what 1 has become by the second norm; kept a's lie at least 2 above low
+    first = (entries - low > unit)[~second]
+    share = Text(
+        "the share of the attention's entries that are kept where the network's entry is dropped",
+        "前馈的元素被丢掉的位置上，注意力的元素保留下来的比例",
+    )
+    assert_frequency(int(first.sum()), first.numel(), 1 - p, share, alarm=1e-10)
+
+
 @check(
     title=Text("It runs and returns (B, T, D)", "能运行，返回形状 (B, T, D)"),
     hint=Text(
@@ -347,6 +379,15 @@ def test_feed_forward(candidate, case):
 @given(case=cases(padded=True), examples=10)
 def test_padding(candidate, case):
     assert_agrees(candidate, case)
+    # One layer, and other masks of the same shape: the tokens the other way round, and then none that is padding.
+    layer = case.layer(candidate)
+    for other in (case, case.turned_round(), case._replace(mask=None)):
+        actual = other.call(layer)
+        if other.well_conditioned():
+            what = Text("the output of one layer for one mask after another", "同一个层先后用不同 mask 的输出")
+            expected = other.doubled().expected(eps_of(layer))
+            assert_close(other.real(actual), other.real(expected), what, **VALUES[actual.dtype])
+    assert_agrees(candidate, case.with_equal_scores().doubled())
 
 
 @check(
@@ -394,14 +435,15 @@ def test_first_dropout(candidate):
 @check(
     title=Text("Dropout on the network's branch", "前馈分支上的 dropout"),
     hint=Text(
-        "There are two residual sums, and each has its dropout, before the sum and not after the norm.",
-        "残差求和有两处，每处都有自己的 dropout，在求和之前，而不是在归一化之后。",
+        "There are two residual sums, each with a dropout and draws of its own, before the sum and not after the norm.",
+        "残差求和有两处，每处都有自己的 dropout，各自独立抽取，在求和之前，而不是在归一化之后。",
     ),
     rules=["dropout"],
 )
 def test_second_dropout(candidate):
     assert_dropout(candidate, branch=1, p=0.35)
     assert_dropout(candidate, branch=1, p=0.1, given_p=False)
+    assert_branches_independent(candidate, p=0.35)
 
 
 @check(
