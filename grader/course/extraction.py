@@ -12,18 +12,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from grader.course.slices import (
-    Statement,
-    compiles,
-    is_future,
-    is_there,
-    keep,
-    names_in,
-    parsed,
-    start_of,
-    statements,
-    wanted,
-)
+from grader.course.pieces import Statement, compiles, is_future, names_in, parsed, start_of, statements
+from grader.course.slices import is_there, keep, wanted
 from grader.errors import Text
 
 _MAGIC = re.compile(r"\s*(%|!|\?)|\s*[\w.]+\?{1,2}\s*$|[\w.,\s]+=\s*(!|%)")
