@@ -66,7 +66,7 @@ LABELS = {
     "alike_none": Text("None.", "没有。"),
     "alike_same": Text("the same but for names and comments", "除名称和注释外完全相同"),
     "alike_words": Text("the same word by word", "逐字相同"),
-    "alike_share": Text("%s in common", "相同部分占 %s"),
+    "alike_share": Text("at least %s in common", "相同部分至少占 %s"),
     "alike_hidden": Text("Code is left out of a report without names.", "匿名报告不显示代码。"),
     "goes_on": Text("… and so on", "……（后面省略）"),
     "more_alike": Text("%d more groups are in the CSV.", "其余 %d 组见 CSV 文件。"),

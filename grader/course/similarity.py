@@ -58,9 +58,10 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Students whose submissions hang together by likeness, the first two of them with what they handed in.
+    """Students whose submissions are each alike to each other's, and the two most alike with what they handed in.
 
-    `likeness` is that of those two, from 0 to 1; it is 1 where they differ in names and comments only.
+    `likeness` is that of the least alike two, from 0 to 1, so it holds for everybody who is named; it is 1 where all
+    differ in names and comments only.
     """
 
     students: tuple[str, ...]
@@ -103,14 +104,12 @@ class Similarity:
             text.sources.append(zlib.compress(source.encode(errors="replace")))
 
     def found(self) -> list[Alike]:
-        """Everything that hangs together, the largest and most alike first."""
+        """Everything that is alike, the most alike and largest first."""
         texts = list(self._texts.values())
         near = _near(texts)
-        groups = _together(len(texts), near)
-        found = [_alike(texts, group, near) for group in groups]
-        return sorted(
-            (one for one in found if one is not None), key=lambda one: (-one.likeness, -len(one.students), one.students)
-        )
+        found = [_same(text) for text in texts if len(text.authors) > 1]
+        found += [_alike(texts, group, near) for group in _groups(near)]
+        return sorted(found, key=lambda one: (-one.likeness, -len(one.students), one.students))
 
 
 def _runs(words: Words, length: int) -> list[int]:
@@ -148,35 +147,38 @@ def _near(texts: Sequence[_Text]) -> dict[tuple[int, int], float]:
     return found
 
 
-def _together(count: int, near: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """The connected parts of a graph."""
-    home = list(range(count))
+def _groups(near: dict[tuple[int, int], float]) -> list[tuple[int, ...]]:
+    """Groups in which each text is near to each other, so that every pair is in one. From a chain a-b, b-c come two."""
+    beside: dict[int, dict[int, float]] = defaultdict(dict)
+    for (left, right), likeness in near.items():
+        beside[left][right] = beside[right][left] = likeness
+    shown: set[tuple[int, int]] = set()
+    groups = []
+    for pair in sorted(near, key=lambda pair: (-near[pair], pair)):
+        if pair in shown:
+            continue
+        group = list(pair)
+        # how near a text is to the furthest of the group
+        nearest = {
+            one: min(beside[pair[0]][one], beside[pair[1]][one]) for one in beside[pair[0]].keys() & beside[pair[1]]
+        }
+        while nearest:
+            joins = min(nearest, key=lambda one: (-nearest[one], one))
+            group.append(joins)
+            nearest = {one: min(least, beside[joins][one]) for one, least in nearest.items() if one in beside[joins]}
+        shown.update(combinations(sorted(group), 2))
+        groups.append(tuple(sorted(group)))
+    return groups
 
-    def root(index: int) -> int:
-        while home[index] != index:
-            home[index] = home[home[index]]
-            index = home[index]
-        return index
 
-    for left, right in near:
-        home[root(left)] = root(right)
-    parts: dict[int, list[int]] = defaultdict(list)
-    for index in range(count):
-        parts[root(index)].append(index)
-    return list(parts.values())
+def _same(text: _Text) -> Alike:
+    """Those who handed in one text."""
+    return Alike(tuple(sorted(text.authors)), 1.0, text.submitted(0), text.submitted(1))
 
 
-def _alike(texts: Sequence[_Text], group: Sequence[int], near: dict[tuple[int, int], float]) -> Alike | None:
-    """What to show of one part of the graph; None where there is one author."""
+def _alike(texts: Sequence[_Text], group: Sequence[int], near: dict[tuple[int, int], float]) -> Alike:
+    """What to show of a group of texts that differ."""
+    pairs = list(combinations(group, 2))
+    left, right = max(pairs, key=lambda pair: near[pair])
     students = tuple(sorted(author for index in group for author in texts[index].authors))
-    if len(students) < 2:
-        return None
-    same = [index for index in group if len(texts[index].authors) > 1]
-    if same:
-        most = max(same, key=lambda index: len(texts[index].authors))
-        return Alike(students, 1.0, texts[most].submitted(0), texts[most].submitted(1))
-    members = set(group)
-    (left, right), likeness = max(
-        ((pair, likeness) for pair, likeness in near.items() if pair[0] in members), key=lambda item: item[1]
-    )
-    return Alike(students, likeness, texts[left].submitted(0), texts[right].submitted(0))
+    return Alike(students, min(near[pair] for pair in pairs), texts[left].submitted(0), texts[right].submitted(0))

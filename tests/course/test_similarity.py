@@ -69,6 +69,28 @@ class TestCopies:
         assert [one.students for one in found] == [("0", "1", "2")]
         assert found[0].likeness >= alike(LONG, third)[0].likeness
 
+    def test_a_chain_is_not_one_group_and_the_badge_holds_for_all_that_are_named(self) -> None:
+        lines = [
+            "\n".join(
+                f"def g{n}_{k}(x):\n    return torch.{word}(x, {n}, {k}) - x.{word}({k * n + 7})" for k in range(6)
+            )
+            for n, word in enumerate("sin cos tan exp log abs".split())
+        ]
+        chain = ["\n".join(lines[start : start + 3]) for start in range(4)]
+        same = re.sub(r"\bx\b", "y", chain[1])
+        found = alike(*chain, same)
+        near = {
+            pair
+            for pair in combinations(range(5), 2)
+            if alike(*(source for number, source in enumerate([*chain, same]) if number in pair))
+        }
+        assert (0, 1) in near
+        assert (0, 3) not in near
+        for one in found:
+            assert set(combinations(sorted(map(int, one.students)), 2)) <= near
+        assert [one.students for one in found if one.likeness == 1.0] == [("1", "4")]
+        assert {pair for one in found for pair in combinations(sorted(map(int, one.students)), 2)} == near
+
     def test_what_does_not_parse_is_compared_all_the_same(self) -> None:
         broken = LONG + "\n    )]} '''\n"
         (found,) = alike(broken, broken.replace("rows", "lines"))
