@@ -8,6 +8,7 @@ that is lost takes nothing with it: Dask gives its submissions to another, and o
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -281,8 +282,11 @@ def remote(address: str) -> Iterator[Cluster]:
         # A client that cannot read its address waits twenty seconds for itself at its end.
         if not _ADDRESS.fullmatch(address):
             raise ValueError("is no address")
+        kind = asyncio.run(_answering(address))
+        if not kind.endswith("Scheduler"):
+            raise ValueError(f"it is a {kind or 'program'} of another kind")
         client = dask.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is that answers there
         why = " ".join(str(error).split())[:160] or type(error).__name__
         raise UsageError(
             Text(f"no scheduler answers at {address}: {why}", f"{address} 没有调度器应答：{why}"),
@@ -293,6 +297,24 @@ def remote(address: str) -> Iterator[Cluster]:
         ) from None
     with client:
         yield Cluster(client, address, code_version())
+
+
+async def _answering(address: str) -> str:
+    """What answers at an address, by its own word. Dask's client has a deadline for connecting, and none for what
+    comes then: it waits for a server of another kind for ever.
+    """
+    core = import_module("distributed.core")
+    security = import_module("distributed").Security()
+
+    async def ask() -> str:
+        comm = await core.connect(address, timeout=CONNECT_SECONDS, **security.get_connection_args("client"))
+        try:
+            said = await core.send_recv(comm, op="identity", reply=True)
+        finally:
+            comm.abort()
+        return str(said.get("type", "")) if isinstance(said, dict) else ""
+
+    return await asyncio.wait_for(ask(), CONNECT_SECONDS)
 
 
 def _distributed() -> Any:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -72,6 +75,33 @@ def test_no_scheduler_is_one_clear_line(course_ground: Ground, at: str) -> None:
     assert f"error: no scheduler answers at {address}" in out
     assert "dask scheduler" in out
     assert len(out.strip().splitlines()) == 2
+
+
+class _Answers(socketserver.BaseRequestHandler):
+    """What answers at a port that is no scheduler's: words of another protocol, or nothing."""
+
+    words = b""
+
+    def handle(self) -> None:
+        self.request.sendall(self.words)
+        self.request.recv(1 << 16)
+        threading.Event().wait(120)
+
+
+@pytest.mark.parametrize("words", [b"", b"HTTP/1.0 400 Bad request\r\n\r\n", b"SSH-2.0-x\r\n"])
+def test_a_port_of_something_else_is_one_clear_line(course_ground: Ground, words: bytes) -> None:
+    course_ground.hand_in("ada", RIGHT)
+    answers = type("Answers", (_Answers,), {"words": words})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), answers) as server:
+        server.daemon_threads, server.block_on_close = True, False
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.server_address[1]}"
+        began = time.monotonic()
+        out = course_ground.practice("course", "grade", "ps1", "--cluster", address, cwd=course_ground.folder, status=2)
+        server.shutdown()
+    assert f"error: no scheduler answers at {address}" in out
+    assert len(out.strip().splitlines()) == 2
+    assert time.monotonic() - began < 60
 
 
 class TestAHostThatDiffers:
