@@ -22,6 +22,10 @@ OUTCOMES: dict[str, tuple[Text, str]] = {
     "unreadable": (Text("unreadable", "无法读取"), "bad"),
     "broken": (Text("broken", "评分出错"), "bad"),
 }
+INTERRUPTED = Text(
+    "Interrupted. What was graded is kept: the same command with --resume goes on.",
+    "已中断。已评的结果都已保存：加上 --resume 再运行即可继续。",
+)
 NOTES = Text("Notes", "备注")
 
 
@@ -83,7 +87,11 @@ def grade(
         order = order_of(course, name, wishes)
         run = Run(course, order, wishes, results, book)
         with _workforce(workers, cluster) as workforce, cohort_progress(invocation.spoken, total) as progress:
-            tally = run.grade(workforce, progress)
+            try:
+                tally = run.grade(workforce, progress)
+            except KeyboardInterrupt:
+                invocation.err().line(INTERRUPTED)
+                raise
     _summary(invocation, name, tally)
     return 1 if tally.outcomes["broken"] or tally.told else 0
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-import stat
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -20,12 +18,13 @@ from nbformat import NotebookNode
 from grader.content.place import shown
 from grader.course.course import Course
 from grader.course.files import replace
+from grader.course.folders import TIMESTAMP, read_file, submitted_at, unreadable_folder
 from grader.course.notebooks import grade_id
 from grader.course.outputs import annotate
 from grader.course.result import Result
 from grader.errors import Text, UsageError
 
-COPIED = ("timestamp.txt", "submission_secret.txt")  # the exchange asks for both when feedback is released
+COPIED = (TIMESTAMP, "submission_secret.txt")  # the exchange asks for both when feedback is released
 _SMALL = 1000
 
 
@@ -46,10 +45,17 @@ def write_autograded(course: Course, assignment: str, student: str, notebook: st
     fill_in(node, results)
     annotate(node, {result.part: result for result in results})
     file.parent.mkdir(parents=True, exist_ok=True)
-    for name in COPIED:
-        if (data := _small(course.folder / "submitted" / student / assignment / name)) is not None:
-            replace(file.with_name(name), data)
+    copy_asked_for(course.folder / "submitted" / student / assignment, file.parent)
     replace(file, json.dumps(node, ensure_ascii=False, indent=1).encode("utf-8", "replace"))
+
+
+def copy_asked_for(handed: Path, folder: Path) -> None:
+    """Copy what nbgrader reads again of what was handed in, and nothing else. OSError where it cannot be written."""
+    for name in COPIED:
+        data = read_file(handed / name, _SMALL) if unreadable_folder(handed) is None else None
+        if not isinstance(data, bytes) or (name == TIMESTAMP and submitted_at(handed)[0] is None):
+            continue
+        replace(folder / name, data)
 
 
 def fill_in(node: NotebookNode, results: Iterable[Result]) -> None:
@@ -81,16 +87,6 @@ def released(course: Course, assignment: str, notebook: str) -> NotebookNode:
 def _read(file: Path, _time: int, _size: int) -> NotebookNode:
     found: NotebookNode = nbformat.read(file, as_version=4)
     return found
-
-
-def _small(file: Path) -> bytes | None:
-    """What a file of nbgrader's holds; None where there is none, or a student has put something else in its place."""
-    try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as stream:
-            return stream.read(_SMALL) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
-    except OSError:
-        return None
 
 
 def _plain(source: str) -> str:

@@ -10,11 +10,14 @@ has changed, when its last result was our fault, or when its autograded notebook
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +26,7 @@ from typing import TYPE_CHECKING, Protocol
 from grader.content.place import shown
 from grader.course.autograded import autograded_file, write_autograded
 from grader.course.course import QUESTIONS, Assignment, Course
+from grader.course.folders import refused_name
 from grader.course.grading import Standard, grade_part, standard_of
 from grader.course.handed import Handed, handed_in
 from grader.course.result import Result
@@ -34,6 +38,11 @@ if TYPE_CHECKING:
 
 LOCK = ".grading.lock"
 BATCH = 20  # submissions that the gradebook takes in one transaction
+TRIES, BETWEEN = 3, 2.0  # at the end of a run, with a gradebook that somebody holds: so often, with seconds between
+# What a submission cannot be to blame for: nothing more can be graded.
+_NOBODYS_OWN = {
+    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EROFS", "EMFILE", "ENFILE", "ENOMEM", "EIO", "ESTALE")
+}
 MOST_TOLD = 10
 
 
@@ -139,10 +148,10 @@ def grade_student(order: Order, work: Work) -> Done:
 
     Never raises for what a student did, nor for a fault of ours in grading: those are results.
     """
+    results: list[Result] = []
+    standing: list[str] = []
     try:
         course, assignment = _opened(order.run, order.folder, order.roots, order.assignment)
-        results: list[Result] = []
-        standing: list[str] = []
         for notebook, parts in _by_notebook(handed_in(work.folder, course, assignment)):
             if not order.force and _all_stand(parts, order, work, course, notebook):
                 standing += (work.known[part.part].outcome for part in parts)
@@ -151,7 +160,12 @@ def grade_student(order: Order, work: Work) -> Done:
                 grade_part(part, work.student, assignment, course, require_strict=order.require_strict)
                 for part in parts
             ]
-            write_autograded(course, assignment.name, work.student, notebook, new)
+            try:
+                write_autograded(course, assignment.name, work.student, notebook, new)
+            except OSError as error:
+                if _stops_all(error, course.folder / "autograded"):
+                    raise
+                new = [_not_written(result, error) for result in new]
             results += new
     except PracticeError as error:
         return Done(work.student, stop=Text(error.say("en"), error.say("zh")))
@@ -159,6 +173,21 @@ def grade_student(order: Order, work: Work) -> Done:
         where, why = shown(Path(str(error.filename or order.folder))), error.strerror or type(error).__name__
         return Done(work.student, stop=Text(f"{where}: {why}", f"{where}：{why}"))
     return Done(work.student, tuple(results), tuple(standing))
+
+
+def _stops_all(error: OSError, folder: Path) -> bool:
+    """Whether it is no single student's file that is at fault, but the disk or this process."""
+    return error.errno in _NOBODYS_OWN or (folder.exists() and not os.access(folder, os.W_OK | os.X_OK))
+
+
+def _not_written(result: Result, error: OSError) -> Result:
+    """No mark is better than one whose feedback cannot be written: it is graded again by the next run."""
+    where, why = shown(Path(str(error.filename or "autograded"))), error.strerror or type(error).__name__
+    fault = Text(
+        f"{where} cannot be written: {why}. Remove it, or make it writable",
+        f"无法写入 {where}：{why}。请删除它，或使其可写",
+    )
+    return replace(result, outcome="broken", points=0.0, fault=fault)
 
 
 @lru_cache(maxsize=1)
@@ -227,6 +256,8 @@ class Run:
         self._results = results
         self._book = book
         self._waiting: list[str] = []
+        self._book_at = BATCH
+        self._unentered: Text | None = None  # why the gradebook takes nothing at the moment
         self.tally = Tally()
 
     def grade(self, workforce: Workforce, told: Callable[[Tally], None] = lambda _tally: None) -> Tally:
@@ -236,8 +267,8 @@ class Run:
             self._results.unbook(name)
         for student in self._results.unbooked(name):  # left by a run that was killed
             self._book_soon(student)
-        self._book_now()
         try:
+            self._book_now()
             for done in workforce.carry_out(self._order, self._works()):
                 if done.stop is not None:
                     raise UsageError(done.stop, _NOTHING_LOST)
@@ -247,13 +278,13 @@ class Run:
                 self.tally.count(done)
                 told(self.tally)
         finally:
-            self._book_now()
+            self._book_the_last()
         return self.tally
 
     def _works(self) -> Iterator[Work]:
         parts = {part for part, _ in self._course.assignment(self._order.assignment).parts}
         for student, folder in students(self._course, self._order.assignment, self._wishes):
-            if told := _unwritable(student):
+            if told := refused_name(student):
                 self.tally.tell(told)
                 continue
             known = self._results.standing(self._order.assignment, student)
@@ -265,39 +296,54 @@ class Run:
 
     def _book_soon(self, student: str) -> None:
         self._waiting.append(student)
-        if len(self._waiting) >= BATCH:
+        if len(self._waiting) >= self._book_at:
             self._book_now()
 
     def _book_now(self) -> None:
-        """Into the gradebook with those that wait; one that it refuses does not hold up the others."""
+        """Into the gradebook with those that wait; one that it refuses does not hold up the others. Where it takes
+        nothing at the moment they wait on: their results are kept, and grading goes on.
+        """
         name = self._order.assignment
         bookings = {student: self._results.of_student(name, student) for student in self._waiting}
-        self._waiting.clear()
+        self._unentered = None
         if bookings:
-            refused = self._book.write(bookings)
+            try:
+                refused = self._book.write(bookings)
+            except UsageError as error:
+                self._unentered = Text(error.say("en").replace("\n", "; "), error.say("zh").replace("\n", "；"))
+                self._book_at = len(self._waiting) + BATCH
+                return
+            self._waiting.clear()
+            self._book_at = BATCH
             for why in refused.values():
                 self.tally.tell(why)
             self._results.book(
                 result for student, found in bookings.items() if student not in refused for result in found
             )
 
+    def _book_the_last(self) -> None:
+        """The rest; whoever holds the gradebook may need a moment."""
+        self._book_now()
+        for _ in range(TRIES - 1):
+            if self._unentered is not None:
+                time.sleep(BETWEEN)
+                self._book_now()
+        if self._unentered is None:
+            return
+        why, count = self._unentered, len(set(self._waiting))
+        self.tally.tell(
+            Text(
+                f"the marks of {count} students are not in the gradebook yet: {why.en}; they are kept, and the same "
+                "command with --resume enters them",
+                f"{count} 名学生的成绩尚未写入成绩册：{why.zh}；结果已保存，加上 --resume 再运行即可写入",
+            )
+        )
+
 
 _NOTHING_LOST = Text(
     "what was graded is kept: the same command with --resume goes on",
     "已评的结果都已保存：加上 --resume 再运行即可继续",
 )
-
-
-def _unwritable(student: str) -> Text | None:
-    try:
-        student.encode()
-    except UnicodeEncodeError:
-        name = ascii(student)
-        return Text(
-            f"submitted/{name}: the name is not UTF-8 and was left out; rename the folder",
-            f"submitted/{name}：文件夹名不是 UTF-8，已跳过；请改名",
-        )
-    return None
 
 
 @contextmanager

@@ -158,7 +158,11 @@ class Course:
             ) from None
         for student in students:
             folder = submitted / student / name
-            if folder.is_symlink() or folder.is_dir():
+            try:
+                there = folder.is_symlink() or folder.is_dir()
+            except OSError:  # a folder that cannot be entered: that is said where it is read
+                there = True
+            if there:
                 yield student, folder
 
 

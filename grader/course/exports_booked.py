@@ -52,7 +52,7 @@ def _opened(course: Course) -> Iterator[Gradebook | None]:
     from grader.course.config import require_nbgrader
 
     require_nbgrader()
-    from grader.course.gradebook import nbgrader_config
+    from grader.course.gradebook_config import nbgrader_config
 
     config = nbgrader_config(course)
     address = str(config.CourseDirectory.get("db_url") or f"sqlite:///{course.folder / 'gradebook.db'}")

@@ -22,14 +22,11 @@ from uuid import uuid4
 import sqlalchemy as sa
 from nbgrader import api
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import AssignLatePenalties
-from sqlalchemy.exc import SQLAlchemyError
-from traitlets import TraitError
-from traitlets.config.loader import Config, PyFileConfigLoader
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from grader.content.place import shown
-from grader.course.config import find_its_programs
-from grader.course.course import CONFIG, Course
+from grader.course.course import Course
+from grader.course.gradebook_config import late_plugin, nbgrader_config
 from grader.course.gradebook_form import missing, of_another_version
 from grader.course.marks import Marks, comment_on, marks_of, notebook_of
 from grader.course.result import Result
@@ -37,7 +34,9 @@ from grader.errors import LANGUAGES, Text, UsageError
 
 
 class GradebookError(UsageError):
-    """The gradebook cannot be read or written."""
+    """The gradebook cannot be read or written; `for_all`: for the time being, whoever it is about."""
+
+    for_all = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class Gradebook:
         url = config.CourseDirectory.get("db_url") or f"sqlite:///{course.folder / 'gradebook.db'}"
         self._url = sa.make_url(str(url))
         self.where = shown(Path(self._url.database or "")) if self._is_file else self._url.render_as_string()
-        self._late = _late_plugin(course, config)
+        self._late = late_plugin(course, config)
         if self._is_file and not Path(self._url.database or "").exists():
             raise self._not_released(assignment)  # nbgrader would make an empty one
         with self._telling():
@@ -127,13 +126,13 @@ class Gradebook:
 
     def write(self, results: Mapping[str, Sequence[Result]]) -> dict[str, Text]:
         """Write all results of these students in one transaction. Where that cannot be, they go one by one: the
-        students that were refused, and why.
+        students that were refused, and why. GradebookError where it takes nothing at the moment.
         """
         try:
             with self._telling():
                 self._write([_Booking(student, found) for student, found in results.items()])
         except GradebookError as error:
-            if "locked" in error.message.en:
+            if error.for_all:
                 raise
             if len(results) == 1:
                 (student,) = results
@@ -326,7 +325,9 @@ class Gradebook:
                 remedy = Text("close the program that uses it, and try again", "请关闭占用它的程序后重试")
             elif "readonly" in why or "unable to open" in why:
                 remedy = Text("make it and its folder writable", "请让它和所在文件夹可写")
-            raise GradebookError(Text(f"{self.where}: {why}", f"{self.where}：{why}"), remedy) from None
+            told = GradebookError(Text(f"{self.where}: {why}", f"{self.where}：{why}"), remedy)
+            told.for_all = isinstance(error, (OperationalError, InterfaceError, sqlite3.OperationalError))
+            raise told from None
 
 
 # ---------------------------------------------------------------------------- tables
@@ -363,37 +364,3 @@ def _found(
 def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[_Row]) -> None:
     if found := list(rows):
         connection.execute(sa.insert(table), found)
-
-
-# ---------------------------------------------------------------------- configuration
-
-
-def nbgrader_config(course: Course) -> Config:
-    """What nbgrader_config.py says. UsageError where it cannot be read; it is the instructor's own Python."""
-    find_its_programs()
-    file = course.folder / CONFIG
-    if not file.is_file():
-        return Config()
-    try:
-        found: Config = PyFileConfigLoader(CONFIG, path=str(course.folder)).load_config()
-        return found
-    except Exception as error:  # noqa: BLE001 - whatever the file does
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise UsageError(
-            Text(f"{shown(file)}: {why}", f"{shown(file)}：{why}"), Text("correct the file", "请改正这个文件")
-        ) from None
-
-
-def _late_plugin(course: Course, config: Config) -> Any:
-    """The plugin that computes late penalties."""
-    try:
-        assign = AssignLatePenalties(config=config)
-        assign.init_plugin()
-        return assign.plugin_inst
-    except (TraitError, ImportError) as error:
-        why = " ".join(str(error).split())[:200]
-        file = shown(course.folder / CONFIG)
-        raise UsageError(
-            Text(f"{file}: the plugin for late penalties: {why}", f"{file}：迟交扣分插件：{why}"),
-            Text("correct AssignLatePenalties.plugin_class", "请改正 AssignLatePenalties.plugin_class"),
-        ) from None

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import nbformat
 from nbformat import NotebookNode
 
 from grader.course.course import QUESTIONS, Assignment, Course
 from grader.course.extraction import Code, counted, without_magics
+from grader.course.folders import TIMESTAMP, read_file, submitted_at, unreadable_folder
 from grader.course.integrity import SHORTEN, Cell, Notebook, compare, read_notebook, shown_name, unreadable
 from grader.course.notebooks import PLACEHOLDER, answer_of, exercise_notebook, grade_id, questions_notebook
 from grader.course.result import Note, PartKind
@@ -30,7 +29,6 @@ from grader.errors import Text
 
 NOTEBOOK_LIMIT = 16 * 1024 * 1024
 SET_ASIDE = ".set-aside"  # what a link is renamed to, so that nbgrader does not follow it
-TIMESTAMP = "timestamp.txt"
 _KNOWN = {TIMESTAMP, "submission_secret.txt", "__pycache__"}
 _MOST_NAMES = 10
 _MOST_ENTRIES = 10_000
@@ -65,12 +63,10 @@ def handed_in(folder: Path, course: Course, assignment: Assignment) -> list[Hand
     """One for every part of the assignment, also where it is missing; `folder` need not exist. Nothing that a student
     did raises an error: it becomes a note. PracticeError where exercises or the released notebooks are wrong.
     """
-    if folder.is_symlink() or folder.parent.is_symlink():
-        remedy = Text("Hand in the files themselves.", "请直接提交文件本身。")
-        note = unreadable("the folder is a link", "文件夹是一个链接", remedy)
+    if (note := unreadable_folder(folder)) is not None:
         return [_handed(part, kind, _Found(folder, None, (note,)), (), None) for part, kind in assignment.parts]
     about = tuple(_about_folder(folder, assignment))
-    submitted, late = _submitted(folder)
+    submitted, late = submitted_at(folder)
     about += late
     handed: list[Handed] = []
     questions = None
@@ -109,7 +105,7 @@ def _read_released(path: Path, _modified: int, _size: int) -> NotebookNode:
 
 def read_notebook_file(path: Path) -> Notebook | Note | None:
     """A notebook that was handed in; a note where it cannot be read, None where there is none."""
-    data = _read(path, NOTEBOOK_LIMIT)
+    data = read_file(path, NOTEBOOK_LIMIT)
     return read_notebook(data) if isinstance(data, bytes) else data
 
 
@@ -227,7 +223,7 @@ def plain_name(part: str, kind: PartKind) -> str:
 
 def _plain(folder: Path, part: str, kind: PartKind) -> _Found | None:
     path = folder / plain_name(part, kind)
-    data = _read(path, SUBMISSION_LIMIT)
+    data = read_file(path, SUBMISSION_LIMIT)
     if data is None:
         return None
     if isinstance(data, Note):
@@ -248,34 +244,6 @@ def _plain(folder: Path, part: str, kind: PartKind) -> _Found | None:
 
 
 # ------------------------------------------------------------------------ files and folders
-
-
-def _read(path: Path, most: int) -> bytes | Note | None:
-    """A regular file's bytes, never those that a link leads to; None where nothing is."""
-    try:
-        # without waiting: somebody may have made a pipe of it
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as error:
-        if path.is_symlink():
-            return Note("link", Text(f"{path.name} is a link: not read.", f"{path.name} 是一个链接：没有读取。"))
-        why = getattr(error, "strerror", None) or type(error).__name__
-        return Note("unreadable", Text(f"{path.name} cannot be read: {why}.", f"无法读取 {path.name}：{why}。"))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        return Note("unreadable", Text(f"{path.name} is not a file.", f"{path.name} 不是文件。"))
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            data = file.read(most + 1)
-        except OSError as error:
-            why = error.strerror or type(error).__name__
-            return Note("unreadable", Text(f"{path.name} cannot be read: {why}.", f"无法读取 {path.name}：{why}。"))
-    if len(data) > most:
-        size = f"{most // (1024 * 1024)} MiB"
-        said = (f"{path.name} is larger than {size}", f"{path.name} 超过 {size}")
-        return unreadable(*said) if path.suffix == ".ipynb" else unreadable(*said, SHORTEN)
-    return data
 
 
 def _about_folder(folder: Path, assignment: Assignment) -> Iterator[Note]:
@@ -318,20 +286,3 @@ def _entries(folder: Path) -> Iterator[tuple[os.DirEntry[str], bool]]:
                         waiting.append(entry.path)
         except OSError:
             continue
-
-
-def _submitted(folder: Path) -> tuple[datetime | None, tuple[Note, ...]]:
-    """When nbgrader says that it was handed in."""
-    data = _read(folder / TIMESTAMP, 200)
-    if data is None:
-        return None, ()
-    if isinstance(data, bytes):
-        try:
-            day, time, *zone = data.decode("ascii").split()
-            moment = datetime.fromisoformat(f"{day} {time}")
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=ZoneInfo(zone[0]) if zone and zone[0] != "UTC" else UTC)
-            return moment.astimezone(UTC), ()
-        except (ValueError, KeyError, OSError, OverflowError):
-            pass
-    return None, (Note("timestamp", Text(f"{TIMESTAMP} cannot be read.", f"无法读取 {TIMESTAMP}。")),)

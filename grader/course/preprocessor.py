@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from traitlets import Bool
 
 from grader.course.autograded import fill_in
 from grader.course.course import QUESTIONS, Assignment, Course
+from grader.course.folders import unreadable_folder
 from grader.course.grading import grade_part
 from grader.course.handed import SET_ASIDE, Handed, handed_in, read_notebook_file, released_notebook
 from grader.course.integrity import Notebook, restored
@@ -44,12 +46,15 @@ def set_links_aside(assignment: str, student: str, notebooks: list[str]) -> None
     """
     # nbgrader's other arguments are what it was asked for: '*' for everybody
     for folder in {Path(notebook).parent for notebook in notebooks}:
-        for parent, folders, files in os.walk(folder):
+        if unreadable_folder(folder) is not None:
+            continue  # never what a link leads to
+        # by descriptors: a path may be longer than any that the system takes
+        for _, folders, files, here in os.fwalk(folder):
             for name in (*folders, *files):
-                path = Path(parent, name)
-                mode = path.lstat().st_mode
+                mode = os.lstat(name, dir_fd=here).st_mode
                 if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and not name.endswith(SET_ASIDE):
-                    path.rename(path.with_name(name + SET_ASIDE))
+                    with contextlib.suppress(OSError):  # a name of full length: nothing of it is copied all the same
+                        os.rename(name, name + SET_ASIDE, src_dir_fd=here, dst_dir_fd=here)
 
 
 class SubmissionExporter(NotebookExporter):
@@ -67,7 +72,8 @@ class SubmissionExporter(NotebookExporter):
             return read
         course = course_of(self)
         released = released_notebook(course, course.assignment(known["assignment"]), known["notebook"])
-        found = read_notebook_file(Path(filename))
+        path = Path(filename)
+        found = read_notebook_file(path) if unreadable_folder(path.parent) is None else None
         notebook = restored(found if isinstance(found, Notebook) else None, released)
         assert resources is not None
         resources.setdefault("metadata", {}).update(name=known["notebook"], path=str(Path(filename).parent))

@@ -25,6 +25,7 @@ from grader.errors import Text
 
 ALL, SOME = 4.0, 2.0  # what RIGHT and DIVIDES earn
 NAMES = ("with space", "quo'te\"s", "new\nline", "...", "-n", "*", "ünï", "日本")
+STOPS_NBGRADER = ("new\nline", "*")
 MIXED = {"ada": RIGHT, "bob": DIVIDES, "cat": IN_PLACE, "dan": None}
 
 
@@ -283,9 +284,11 @@ class TestBadInput:
         for name in NAMES:
             course_ground.hand_in(name, RIGHT)
         course_ground.hand_in("zoe", DIVIDES)
-        grade(course_ground)
+        out = grade(course_ground, status=1)
         scores = {student: found["score"] for student, found in rows(of_folder(course_ground)).items()}
-        assert scores == dict.fromkeys(set(NAMES) - {"..."}, ALL) | {"zoe": SOME}
+        assert scores == dict.fromkeys(set(NAMES) - {"...", *STOPS_NBGRADER}, ALL) | {"zoe": SOME}
+        for name in STOPS_NBGRADER:
+            assert f"submitted/{name!r}: nbgrader cannot have" in out
 
     def test_a_name_that_is_no_text_leaves_the_others(self, course_ground: Ground) -> None:
         course_ground.hand_in("ada", RIGHT)
