@@ -17,6 +17,7 @@ from grader.errors import GraderFault, PracticeError, Text, UsageError, out_of_m
 # torch and pytest are imported when the host warms up, after it has started the nursery.
 if TYPE_CHECKING:
     from grader.content import Exercise
+    from grader.daemon.record import Record
     from grader.exam.supply import Supply
 
 
@@ -27,18 +28,32 @@ def start_supply() -> Supply:
 
 
 def answer(
-    request: Event, supply: Any, tell: Any, exercise: Exercise | None = None, processor: int | None = None
+    request: Event,
+    supply: Any,
+    tell: Any,
+    exercise: Exercise | None = None,
+    processor: int | None = None,
+    record: Record | None = None,
 ) -> Event:
     """The last event for a request: a verdict, or what is wrong. `exercise` is what `load_content` made of it,
-    `processor` the one to work on. Limits the memory of this process for good: it is the examiner's.
+    `processor` the one to work on, `record` keeps what is found on the way. Limits this
+    process for good: it is the examiner's.
     """
     from grader.content import Catalogue
     from grader.exam.examine import examine
     from grader.exam.link import Submitted
-    from grader.exam.patience import limit_memory
+    from grader.exam.patience import limit_this_process
     from grader.verdict import pack
 
-    limit_memory()
+    def keep(event: Event) -> None:
+        if record is not None:
+            record.keep(event)
+
+    def tell_and_keep(event: Event) -> None:
+        keep(event)
+        tell(event)
+
+    limit_this_process()
     try:
         roots = [Path(root) for root in request["roots"]]
         _refuse_readable(roots)
@@ -49,8 +64,9 @@ def answer(
             supply,
             diagnosis=request["diagnosis"],
             processor=processor,
-            on_start=lambda name, title: tell({"event": "started", "id": name, "title": [title.en, title.zh]}),
-            on_result=lambda result: tell({"event": "check", "result": pack(result)}),
+            on_isolation=lambda level, layers: keep({"event": "isolation", "level": level, "layers": layers}),
+            on_start=lambda name, title: tell_and_keep({"event": "started", "id": name, "title": [title.en, title.zh]}),
+            on_result=lambda result: tell_and_keep({"event": "check", "result": pack(result)}),
         )
     except PracticeError as error:
         return error_event(error)

@@ -29,6 +29,7 @@ from grader.confine.process import die_with_parent
 from grader.daemon import address
 from grader.daemon.grading import answer, error_event, load_content, start_supply
 from grader.daemon.protocol import LINE_LIMIT, Event, code_version, send_line
+from grader.daemon.record import Record
 from grader.errors import TRY_AGAIN, GraderFault, PracticeError, Text, out_of_means
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 15 * 60.0
 SEND_SECONDS = 30.0
 DEAF_SECONDS = 0.5
+# An examiner's checks have limits of their own, of processor time and of waiting for a worker, which end it before this
+# does: whoever comes here has waited for something else, a processor most likely.
+EXAMINER_SECONDS = 20 * 60.0
 UNTOLD = 71  # an examiner's exit status: what it had to say may stand half written
 
 
@@ -49,6 +53,11 @@ class _Client:
     examiner: int = 0
     processor: int | None = None  # where the examiner works
     waiting: Event | None = None
+    exercise: Exercise | None = None
+    filename: str = ""
+    record: Record | None = None
+    began: float = 0.0
+    overdue: bool = False
 
 
 class Host:
@@ -100,8 +109,10 @@ class Host:
         """Serve until told to leave, idle for long, or without the one client; examiners at work are waited for."""
         while not self.leaving or self.examiners or self.queue:
             idle = self.listening is not None and not self.clients and not self.leaving and not self.deaf
-            ready = self.selector.select(self.patience() if idle else DEAF_SECONDS if self.deaf else None)
+            wait = self.patience() if idle else DEAF_SECONDS if self.deaf else self.until_overdue()
+            ready = self.selector.select(wait)
             self.hear_again()
+            self.end_overdue()
             if not ready and idle and not self.warm_further():
                 self.leave()
             for key, _ in ready:
@@ -115,6 +126,18 @@ class Host:
     def patience(self) -> float:
         """Seconds to wait for a client: a moment as long as there is something to get ready, then the idle limit."""
         return IDLE_SECONDS if self.warmed_further and not self.to_rehearse else 0.5
+
+    def until_overdue(self) -> float | None:
+        """Seconds until the first examiner has taken too long; None where none works."""
+        begun = [client.began for client in self.examiners.values() if not client.overdue]
+        return max(0.0, min(begun) + EXAMINER_SECONDS - time.monotonic()) if begun else None
+
+    def end_overdue(self) -> None:
+        now = time.monotonic()
+        for pid, client in self.examiners.items():
+            if client.began + EXAMINER_SECONDS <= now and not client.overdue:
+                client.overdue = True
+                _kill(pid)
 
     def warm_further(self) -> bool:
         """In an idle moment, do what makes the next verdict faster; False when there is nothing left to do.
@@ -283,6 +306,7 @@ class Host:
 
             self.supply.order_ahead(*worker_limits(exercise))  # the nursery forks while this process does
         client.processor = self.free_processor()
+        client.record = Record()
         parent = os.getpid()
         try:
             pid = os.fork()
@@ -291,6 +315,8 @@ class Host:
         finally:
             self.supply.leave_ahead()
         client.examiner = pid
+        client.exercise, client.filename = exercise, str(request["filename"])
+        client.began, client.overdue = time.monotonic(), False
         self.examiners[pid] = client
 
     def free_processor(self) -> int | None:
@@ -333,7 +359,14 @@ class Host:
                     other.close()
             client.sock.setblocking(True)
             client.sock.settimeout(SEND_SECONDS)
-            last = answer(request, self.supply, lambda event: send_line(client.sock, event), exercise, client.processor)
+            last = answer(
+                request,
+                self.supply,
+                lambda event: send_line(client.sock, event),
+                exercise,
+                client.processor,
+                client.record,
+            )
             send_line(client.sock, last)
             status = 0
         except OSError:
@@ -359,10 +392,31 @@ class Host:
             if code == UNTOLD:
                 self.drop(client)
             elif code != 0 and client.sock.fileno() >= 0:
-                how = f"signal {-code}" if code < 0 else f"status {code}"
-                died = Text(f"The examiner died ({how}).", f"评分进程意外结束（{how}）。")
-                self.tell(client, error_event(GraderFault(died, TRY_AGAIN)))
+                self.tell(client, _after_death(client, code))
+            if client.record is not None:
+                client.record.close()
+                client.record = None
         self.start_examiners()
+
+
+def _after_death(client: _Client, code: int) -> Event:
+    """What comes of an examiner that died: whose fault it was."""
+    from grader.exam.patience import used_up
+    from grader.verdict import pack
+
+    if client.exercise is not None and client.record is not None and used_up(code):
+        seconds = time.monotonic() - client.began
+        with contextlib.suppress(PracticeError, ValueError):
+            verdict = client.record.verdict(client.exercise, client.filename, seconds)
+            if verdict is not None:
+                return {"event": "verdict", "verdict": pack(verdict)}
+    if client.overdue:
+        minutes = f"{EXAMINER_SECONDS / 60:g}"
+        words = Text(f"There was no verdict within {minutes} minutes.", f"{minutes} 分钟内没有得出结果。")
+        return error_event(GraderFault(words, TRY_AGAIN))
+    how = f"signal {-code}" if code < 0 else f"status {code}"
+    died = Text(f"The examiner died ({how}).", f"评分进程意外结束（{how}）。")
+    return error_event(GraderFault(died, TRY_AGAIN))
 
 
 def code_version_now() -> str:

@@ -17,6 +17,7 @@ from grader.exam.strategies import LITERAL
 
 SHOWN = 24
 LINE = 110
+LONGEST = 16_000  # characters of a snippet
 
 
 # --------------------------------------------------------------------- reading
@@ -70,7 +71,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, nn.Module):
         return repr(value)
     if isinstance(value, (list, tuple)) and any(isinstance(item, torch.Tensor) for item in value):
-        return "[" + ", ".join(_shown(item) for item in value) + "]"
+        return "[" + ", ".join(_shown(item) for item in value[:SHOWN]) + (", …]" if len(value) > SHOWN else "]")
     if isinstance(value, (list, dict, tuple, str, bool, int, float)) or value is None:
         text = repr(value)
         return text if len(text) <= LINE else text[:LINE] + "…"
@@ -169,11 +170,14 @@ class _Writer:
         return repr(value)
 
     def _dict(self, values: dict[str, Any]) -> str:
-        items = ", ".join(
-            f"{key!r}: {tensor_code(value) if isinstance(value, torch.Tensor) else value!r}"
-            for key, value in values.items()
-        )
-        return f"{{{items}}}"
+        items: list[str] = []
+        room = LONGEST  # a submission's own state may be of any size, and nobody pastes a page of numbers
+        for key, value in values.items():
+            items.append(f"{key!r}: {tensor_code(value) if isinstance(value, torch.Tensor) else value!r}")
+            room -= len(items[-1])
+            if room < 0:
+                break
+        return f"{{{', '.join(items)}}}"
 
 
 def _identifier(wish: str) -> str:

@@ -31,8 +31,10 @@ SEND_SECONDS = 5.0
 PATIENCE = 3
 # What the calls of one check may take together: a right answer in slow loops takes a second or two.
 CHECK_SECONDS = 60.0
+CHECKS_SECONDS = 300.0  # and those of all checks, before each check gets the shortened limit
 CALLS_IN_A_CHECK = 20  # no more than so many times the limit of one call, where that is less
-# What they may give back together: a check may hold all of it, several times over, in a process that has no limit.
+# What they may give back together, as its reader sees it: an expanded tensor is a few bytes on the wire, and all
+# that it shows to whoever compares it. A check may hold all of it, several times over.
 CHECK_BYTES = 256 << 20
 LOOK_SECONDS = 0.25
 OUTPUTS_KEPT = 50
@@ -78,6 +80,7 @@ class Link:
         self.call_seconds = exercise.limits.call_seconds
         self.load_failure: LoadFailure | None = None
         self.check_seconds = 0.0
+        self.checks_seconds = 0.0
         self.check_bytes = 0
         self.check_limit = self._check_limit()
         self.pairing = Pairing(processor)
@@ -132,16 +135,18 @@ class Link:
     def _load(self) -> None:
         from grader.exam.loading import describe_problems, load_request
 
-        message = load_request(self.exercise, self.submitted)
+        message, name = load_request(self.exercise, self.submitted), self.submitted.filename
         try:
-            reply, _ = self.request(message, Encoder(), call=self.submitted.filename)
+            reply, _ = self.request(message, Encoder(), call=name)
         except WorkerKilled as killed:
             raise GraderFault(killed.text) from None
         except WorkerLost as lost:
             raise LoadFailure(lost.text) from None
-        if "raised" in reply:
-            raise LoadFailure(raised(reply["raised"], self.submitted.filename).text)
-        problems = describe_problems(reply["problems"])
+        try:
+            problems = raised(reply["raised"], name).text if "raised" in reply else describe_problems(reply["problems"])
+        except (LookupError, TypeError, ValueError, AttributeError):
+            # Every part has been looked at; what cannot be put into words all the same is still the worker's claim.
+            raise LoadFailure(self._broke(name).text) from None
         if problems is not None:
             raise LoadFailure(problems)
 
@@ -188,8 +193,10 @@ class Link:
             reply = checked(message, reply)
         except WireError as error:
             raise self._lost(error, call) from None
+        finally:
+            self.checks_seconds += time.monotonic() - began
         self._spend(time.monotonic() - began, call)
-        self._take_in(decoder.size, call)
+        self._take_in(max(decoder.size, decoder.shown), call)
         if "output" in reply and len(self.output) < OUTPUTS_KEPT:
             self.output.append(reply["output"])
         if "linked" in reply:
@@ -227,6 +234,8 @@ class Link:
     def begin_check(self) -> None:
         """What the calls take together is counted from here."""
         self.check_seconds, self.check_bytes = 0.0, 0
+        if self.checks_seconds > CHECKS_SECONDS:
+            self.check_limit = self._check_limit() * SHORTENED
         self.written.clear()
 
     def _take_in(self, size: int, call: str) -> None:
@@ -259,7 +268,7 @@ class Link:
         status = self._end(kill=not isinstance(error, WireClosed))
         if status is None:  # it lives on behind a socket that it has closed, or sent what is no reply
             self._shorten()
-            return WorkerLost(Text(f"{call} broke the connection to the grader.", f"{call} 破坏了与评分程序的连接。"))
+            return self._broke(call)
         if worker is not None and worker.killed_from_outside:
             return WorkerKilled(
                 Text(
@@ -270,6 +279,9 @@ class Link:
             )
         how_en, how_zh = _how_it_ended(status)
         return WorkerLost(Text(f"{call} ended the program ({how_en}).", f"{call} 使程序结束（{how_zh}）。"))
+
+    def _broke(self, call: str) -> WorkerLost:
+        return WorkerLost(Text(f"{call} broke the connection to the grader.", f"{call} 破坏了与评分程序的连接。"))
 
     # ------------------------------------------------------------ numbers
 

@@ -8,6 +8,8 @@ from typing import Literal
 
 from grader.errors import PracticeError, Text
 from grader.exam.failures import CandidateRaised, CheckFailure, WorkerKilled, WorkerLost
+from grader.exam.link import LoadFailure
+from grader.exam.patience import is_out_of_memory
 from grader.exam.replies import printable
 
 
@@ -35,6 +37,8 @@ def judge(error: BaseException | None, passes_with_reference: Callable[[], bool]
         return Judgement("failed", _capital(error.text), error)
     if isinstance(error, PracticeError):
         return Judgement("broken", Text(error.say("en"), error.say("zh")), error)
+    if isinstance(error, LoadFailure):  # it loaded before, and does not now
+        return Judgement("failed", error.text, error)
     inner = _flaky_parts(error)
     if inner is not None:
         words = Text(
@@ -46,6 +50,8 @@ def judge(error: BaseException | None, passes_with_reference: Callable[[], bool]
             words = Text(f"{words.en} {_capital(first.text).en}", f"{words.zh}{first.text.zh}")
         return Judgement("failed", words, first or error)
     kind = type(error).__name__
+    if is_out_of_memory(error) and passes_with_reference():
+        return Judgement("failed", _TOO_LARGE, error)
     if isinstance(error, Exception) and passes_with_reference():
         said = str(error).strip().splitlines()[:1]
         detail = printable(f"{kind}: {said[0][:200]}" if said else kind)  # the text may be made of what was returned
@@ -65,6 +71,29 @@ def judge(error: BaseException | None, passes_with_reference: Callable[[], bool]
         ),
         error,
     )
+
+
+def may_be_ours(error: BaseException | None) -> bool:
+    """Whether `judge` will ask for the reference."""
+    theirs = (CheckFailure, CandidateRaised, WorkerLost, PracticeError, LoadFailure)
+    return isinstance(error, Exception) and not isinstance(error, theirs) and _flaky_parts(error) is None
+
+
+def judge_unspoken(trouble: BaseException, *, passes: bool) -> Judgement:
+    """The outcome of a check whose error could not be put into words, for this trouble: an error's own text is made
+    when it is asked for, of the values that the submission gave.
+    """
+    if isinstance(trouble, WorkerLost):
+        return Judgement("failed", _capital(trouble.text), trouble)
+    if is_out_of_memory(trouble):
+        return Judgement("failed", _TOO_LARGE, trouble)
+    return judge(trouble, lambda: passes)
+
+
+_TOO_LARGE = Text(
+    "What came back takes too much memory to look at.",
+    "返回的东西看起来太占内存。",
+)
 
 
 def _capital(text: Text) -> Text:

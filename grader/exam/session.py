@@ -11,7 +11,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,12 +24,12 @@ from grader.content import Exercise
 from grader.errors import Text
 from grader.exam import modules
 from grader.exam.checks import CheckInfo, only_whether_it_fails, quick_failure
-from grader.exam.counterexample import counterexample, snippet
-from grader.exam.failures import Again, CandidateRaised, CheckFailure
+from grader.exam.counterexample import LONGEST, counterexample, snippet
+from grader.exam.failures import Again, CandidateRaised, CheckFailure, TooSlow
 from grader.exam.link import Link
 from grader.exam.local import LocalCandidate
-from grader.exam.outcome import judge
-from grader.exam.patience import Patience
+from grader.exam.outcome import Judgement, judge, judge_unspoken, may_be_ours
+from grader.exam.patience import Patience, for_our_own
 from grader.exam.reference import Reference
 from grader.verdict import CheckResult
 
@@ -44,7 +44,7 @@ _WITHOUT = [
 
 
 # Characters of what a verdict says of one check: a submission has a hand in all of them.
-MESSAGE, SHOWN = 4_000, 32_000
+MESSAGE, SHOWN = 4_000, LONGEST
 
 
 def _short(text: Text, most: int) -> Text:
@@ -95,8 +95,12 @@ class CheckRun:
 
     def call(self, item: pytest.Function) -> None:
         """Run one check; what a submission gives back has its limit of time here, too."""
-        with self._patience.for_a_check() if self._patience is not None else nullcontext():
+        with self.patient():
             self._call(item)
+
+    def patient(self) -> AbstractContextManager[None]:
+        """Within it, this process works on the submission's values, with an end."""
+        return self._patience.for_a_check() if self._patience is not None else nullcontext()
 
     def _call(self, item: pytest.Function) -> None:
         """Run the examples that are known. Where there are none, or one fails, the check itself has the word."""
@@ -153,7 +157,7 @@ class CheckRun:
                     f"它改写了传进来的模块：{names}。",
                 )
             )
-        judgement = judge(error, lambda: self._passes_with_reference(item, getattr(item, "obj", None)))
+        judgement, shown, code = self._told(item, error)
         failed = judgement.outcome == "failed"
         if isinstance(judgement.error, CandidateRaised):
             self.candidate.log.told.add(judgement.error.identity)
@@ -166,13 +170,31 @@ class CheckRun:
             max_points=info.points,
             message=_short(judgement.message, MESSAGE),
             hint=info.hint if failed else Text("", ""),
-            counterexample=_short(counterexample(log, judgement.error), SHOWN) if failed else Text("", ""),
-            snippet=snippet(log, self.exercise, judgement.error)[:SHOWN] if failed else "",
+            counterexample=_short(shown, SHOWN),
+            snippet=code[:SHOWN],
             output="".join(log.output)[:4000] if failed else "",
             seconds=time.perf_counter() - self._began,
         )
         self.results[item.name] = result
         self._on_result(result)
+
+    def _told(self, item: pytest.Item, error: BaseException | None) -> tuple[Judgement, Text, str]:
+        """What the error means, the counterexample, and the snippet. To put a submission's values into words may take
+        too long, or too much memory, as well as to compare them: the verdict arrives all the same.
+        """
+        log, nothing = self.candidate.log, Text("", "")
+        passes = self._passes_with_reference(item, getattr(item, "obj", None)) if may_be_ours(error) else False
+        judgement: Judgement | None = None
+        try:
+            with self.patient():
+                judgement = judge(error, lambda: passes)
+                if judgement.outcome != "failed":
+                    return judgement, nothing, ""
+                return judgement, counterexample(log, judgement.error), snippet(log, self.exercise, judgement.error)
+        except (Exception, TooSlow) as trouble:  # noqa: BLE001 - ours, or what the values make of it: not the verdict's end
+            if os.environ.get("PRACTICE_DEBUG"):
+                traceback.print_exc()
+            return judgement or judge_unspoken(trouble, passes=passes), nothing, ""
 
     def _passes_with_reference(self, item: pytest.Item, function: Any) -> bool:
         """Whether the check, or its examples, run through when the reference stands for the candidate: if so, an error
@@ -183,7 +205,8 @@ class CheckRun:
         fixtures = {"candidate": stand_in, "reference": self.reference}
         arguments = {name: fixture for name, fixture in fixtures.items() if name in names}
         try:
-            function(**arguments)
+            with for_our_own():
+                function(**arguments)
         except BaseException:  # noqa: BLE001 - any failure at all means that the check is at fault
             return False
         return True

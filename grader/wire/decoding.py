@@ -22,6 +22,7 @@ from grader.wire.values import (
     MAX_TENSORS,
     Path,
     Tree,
+    need_plain_key,
     reason,
     spell,
 )
@@ -43,6 +44,7 @@ class Decoder:
 
     def __init__(self, body: memoryview, table: Tree, special: Unspecial | None = None) -> None:
         self.size = len(body)  # bytes that came
+        self.shown = 0  # bytes that the tensors seem to hold: an expanded one holds few
         self._special = special or {}
         self._items = 0
         self._copied = 0
@@ -55,7 +57,9 @@ class Decoder:
             if body.readonly:  # torch takes no array that it could not write to
                 body = memoryview(bytearray(body))
             self._buffers, end = _cut(body, sizes)
-            self.tensors: list[Tensor] = tensors.Unpacker(body, self._buffers, end).unpack(entries)
+            unpacker = tensors.Unpacker(body, self._buffers, end)
+            self.tensors: list[Tensor] = unpacker.unpack(entries)
+            self.shown = unpacker.shown
             self.generators = [generators.unpack(self._buffer(state)) for state in states]
         except HOSTILE as error:
             raise WireError(f"a frame's table is not well formed: {reason(error)}") from error
@@ -130,6 +134,8 @@ class Decoder:
         self._enter(len(flat), depth)
         keys = [self._decode(key, (path, "a key"), depth + 1) for key in flat[::2]]
         _spread(keys)
+        for key in keys:
+            need_plain_key(key)
         value = {}
         for key, item in zip(keys, flat[1::2], strict=True):
             value[key] = self._decode(item, (path, key), depth + 1)

@@ -28,6 +28,7 @@ from grader.wire.values import (
     Encoded,
     Path,
     Tree,
+    need_plain_key,
     reason,
     spell,
     type_name,
@@ -188,6 +189,7 @@ class Encoder:
         flat: list[Tree] = []
         for key, item in pairs:
             flat.append(self._encode(key, (path, "a key"), depth + 1))
+            need_plain_key(key)
             flat.append(self._encode(item, (path, key), depth + 1))
         return {"dict": flat}
 

@@ -226,18 +226,18 @@ class Unpacker:
         self._spans = spans
         self._begin = begin  # of the lone tensors' bytes
         self._limit = limit  # of bytes that tensors may seem to hold: an expanded one costs its reader what it shows
+        self.shown = 0
         self._storages: dict[int, Tensor] = {}
 
     def unpack(self, entries: list[Any]) -> list[Tensor]:
         """The tensors that the entries describe, which must use up the body."""
         tensors = []
         end = self._begin
-        shown = 0
         for entry in entries:
             layout = _layout(*entry)
             start, end = end, end + layout.room
-            shown += layout.size
-            if end > len(self._body) or shown > self._limit:
+            self.shown += layout.size
+            if end > len(self._body) or self.shown > self._limit:
                 raise WireError("a message's tensors show more bytes than it has, or than the limit")
             flags = layout.flags
             tensor = self._shared(layout) if flags & SHARED else self._lone(layout, start)

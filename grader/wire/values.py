@@ -13,6 +13,11 @@ from __future__ import annotations
 import json
 from typing import Any, TypeAlias
 
+import numpy as np
+import torch
+
+from grader.errors import WireError
+
 Tree: TypeAlias = Any  # what json takes and gives
 Path: TypeAlias = "tuple[Path, object] | str"  # (the parent's, index or key), down to the root's name
 
@@ -21,6 +26,9 @@ MAX_ITEMS = 100_000
 MAX_TENSORS = 10_000
 MAX_GENERATORS = 1000
 MAX_INT_BITS = 4096
+
+MAX_KEY = 1000  # characters of a text in the key of a dict
+_PLAIN_KEYS = (type(None), int, float, torch.dtype, torch.device, np.generic)
 
 # What JSON carries as it is.
 AS_IS = frozenset({type(None), bool, float})
@@ -45,6 +53,22 @@ class Encoded:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
+
+
+def need_plain_key(key: Any) -> None:
+    """Refuses a key of a dict that whoever compares, sorts or shows it has no end with: one that holds a tensor, or a
+    long text. Like the encoder, it runs none of the key's own code.
+    """
+    kind = type(key)
+    if issubclass(kind, (str, bytes)):
+        if (str if issubclass(kind, str) else bytes).__len__(key) > MAX_KEY:
+            raise WireError(f"a dict with a key of more than {MAX_KEY} characters")
+    elif issubclass(kind, (tuple, frozenset)):
+        members = (tuple if issubclass(kind, tuple) else frozenset).__iter__(key)
+        for member in members:
+            need_plain_key(member)
+    elif not issubclass(kind, _PLAIN_KEYS):
+        raise WireError(f"a dict with a key of type {type_name(kind)}")
 
 
 def tagged(tag: str, payload: Tree) -> Tree:

@@ -97,7 +97,61 @@ PROBLEM_OF_ITS_OWN = """
         return x @ w_v
 """
 
+BROADCAST = """
+    import torch
+    from torch import nn
+
+    class QuantizedLinear(nn.Module):
+        @classmethod
+        def from_float(cls, linear):
+            made = cls()
+            made.weight_int8, made.scale, made.bias = torch.ones(60_000, 1, dtype=torch.int8), torch.ones(1, 60_000), None
+            made.out = linear.out_features
+            return made
+
+        def forward(self, x):
+            return x.sum(-1, keepdim=True).expand(*x.shape[:-1], self.out)
+"""
+
+SPREAD = """
+    import torch
+
+    def mask_tokens(input_ids, special_tokens_mask, *, mask_id, vocab_size, p=0.15, generator=None):
+        one = torch.zeros(2, dtype=torch.long)
+        return one[:1], one[1:].expand(4096, 8192)
+"""
+
+FLOOD = """
+    import torch
+    from torch import nn
+
+    class QuantizedLinear(nn.Module):
+        @classmethod
+        def from_float(cls, linear):
+            made, weight = cls(), linear.weight.detach()
+            scale = weight.abs().amax(1, keepdim=True) / 127
+            made.register_buffer("weight_int8", (weight / scale.clamp_min(1e-30)).round().to(torch.int8))
+            made.register_buffer("scale", scale)
+            made.bias, made.spoiled = linear.bias, False
+            return made
+
+        def state_dict(self, *arguments, **named):
+            more = {f"n{number}": torch.randn(512, dtype=torch.float64) for number in range(3000)}
+            return {**super().state_dict(*arguments, **named), **more}
+
+        def load_state_dict(self, state, strict=True):
+            self.spoiled = True
+
+        def forward(self, x):
+            y = x @ (self.weight_int8.to(x.dtype) * self.scale).mT
+            y = y if self.bias is None else y + self.bias
+            return y + 1000 if self.spoiled else y
+"""
+
 CLAIMS = {
+    "two vectors that make a matrix": ("quantize_linear", BROADCAST, {"test_codes", "test_forward", "test_large"}),
+    "one number that shows 256 MiB": ("mlm_masking", SPREAD, {"test_shape", "test_edges_of_p"}),
+    "a state that fills a book": ("quantize_linear", FLOOD, {"test_state"}),
     "words without an end": ("self_attention", WORDS, {"test_shape", "test_values"}),
     "a problem that there is not": ("self_attention", PROBLEM_OF_ITS_OWN, {"test_shape", "test_values"}),
     "an eps of nan": ("gpt_block", NAN_EPS.replace("@EPS@", 'float("nan")'), {"test_values"}),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from wire_ends import arrive, cross, same
 
 from grader.errors import WireError
-from grader.wire import Encoded, Encoder, tagged
+from grader.wire import Encoded, Encoder, encoding, tagged
 
 any_text = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 scalars = (
@@ -287,6 +287,31 @@ def test_items_end_at_100_000():
             Encoder().encode(value)
     assert len(arrive([None] * 99_999)) == 99_999
     assert len(arrive(dict.fromkeys(range(49_999)))) == 49_999
+
+
+LONG_KEYS = {
+    "a long text": "k" * 1001,
+    "long bytes": b"k" * 1001,
+    "a tensor": torch.ones(1),
+    "a tensor in a tuple": (1, (torch.ones(1),) * 3),
+    "a generator": torch.Generator(),
+}
+
+
+@pytest.mark.parametrize("name", LONG_KEYS)
+def test_a_key_that_takes_long_to_tell_is_refused_by_both_sides(name, monkeypatch):
+    """Who shows or sorts the keys of a dict would spell out all that is in them."""
+    value = {LONG_KEYS[name]: 1}
+    with pytest.raises(WireError, match="a dict with a key of"):
+        arrive(value)
+    monkeypatch.setattr(encoding, "need_plain_key", lambda _key: None)
+    with pytest.raises(WireError, match="a dict with a key of"):
+        arrive(value)
+
+
+def test_a_key_of_some_length_arrives():
+    value = {"k" * 1000: 1, (None, ("layer", 3), frozenset({1.5})): 2}
+    assert arrive(value) == value
 
 
 def test_an_int_of_too_many_bits():
