@@ -22,15 +22,15 @@ import socket
 import sys
 import time
 import traceback
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from grader.confine.process import die_with_parent
 from grader.daemon import address
+from grader.daemon.clients import Client, after_death, overdue, until_overdue
 from grader.daemon.grading import answer, error_event, load_content, start_supply
 from grader.daemon.protocol import LINE_LIMIT, Event, code_version, send_line
 from grader.daemon.record import Record
-from grader.errors import TRY_AGAIN, GraderFault, PracticeError, Text, out_of_means
+from grader.errors import GraderFault, PracticeError, out_of_means
 
 if TYPE_CHECKING:
     from grader.content import Exercise
@@ -38,26 +38,7 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 15 * 60.0
 SEND_SECONDS = 30.0
 DEAF_SECONDS = 0.5
-# An examiner's checks have limits of their own, of processor time and of waiting for a worker, which end it before this
-# does: whoever comes here has waited for something else, a processor most likely.
-EXAMINER_SECONDS = 20 * 60.0
 UNTOLD = 71  # an examiner's exit status: what it had to say may stand half written
-
-
-@dataclass(slots=True)
-class _Client:
-    """One connection, what has come over it so far, and the examiner that works for it."""
-
-    sock: socket.socket
-    buffer: bytearray = field(default_factory=bytearray)
-    examiner: int = 0
-    processor: int | None = None  # where the examiner works
-    waiting: Event | None = None
-    exercise: Exercise | None = None
-    filename: str = ""
-    record: Record | None = None
-    began: float = 0.0
-    overdue: bool = False
 
 
 class Host:
@@ -68,9 +49,9 @@ class Host:
         self.listening = listening
         self.began = time.monotonic()
         self.graded = 0
-        self.clients: dict[int, _Client] = {}
-        self.examiners: dict[int, _Client] = {}
-        self.queue: collections.deque[_Client] = collections.deque()
+        self.clients: dict[int, Client] = {}
+        self.examiners: dict[int, Client] = {}
+        self.queue: collections.deque[Client] = collections.deque()
         self.most = os.cpu_count() or 1
         self.leaving = False
         self.deaf = False  # there was no descriptor left for a client: those who wait are taken later
@@ -109,10 +90,11 @@ class Host:
         """Serve until told to leave, idle for long, or without the one client; examiners at work are waited for."""
         while not self.leaving or self.examiners or self.queue:
             idle = self.listening is not None and not self.clients and not self.leaving and not self.deaf
-            wait = self.patience() if idle else DEAF_SECONDS if self.deaf else self.until_overdue()
+            wait = self.patience() if idle else DEAF_SECONDS if self.deaf else until_overdue(self.examiners.values())
             ready = self.selector.select(wait)
             self.hear_again()
-            self.end_overdue()
+            for pid in overdue(self.examiners):
+                _kill(pid)
             if not ready and idle and not self.warm_further():
                 self.leave()
             for key, _ in ready:
@@ -126,18 +108,6 @@ class Host:
     def patience(self) -> float:
         """Seconds to wait for a client: a moment as long as there is something to get ready, then the idle limit."""
         return IDLE_SECONDS if self.warmed_further and not self.to_rehearse else 0.5
-
-    def until_overdue(self) -> float | None:
-        """Seconds until the first examiner has taken too long; None where none works."""
-        begun = [client.began for client in self.examiners.values() if not client.overdue]
-        return max(0.0, min(begun) + EXAMINER_SECONDS - time.monotonic()) if begun else None
-
-    def end_overdue(self) -> None:
-        now = time.monotonic()
-        for pid, client in self.examiners.items():
-            if client.began + EXAMINER_SECONDS <= now and not client.overdue:
-                client.overdue = True
-                _kill(pid)
 
     def warm_further(self) -> bool:
         """In an idle moment, do what makes the next verdict faster; False when there is nothing left to do.
@@ -186,12 +156,12 @@ class Host:
         self.deaf = False
 
     def add(self, sock: socket.socket) -> None:
-        client = _Client(sock)
+        client = Client(sock)
         sock.setblocking(False)
         self.clients[sock.fileno()] = client
         self.selector.register(sock, selectors.EVENT_READ, lambda: self.hear(client))
 
-    def drop(self, client: _Client) -> None:
+    def drop(self, client: Client) -> None:
         """The client has gone, or is done with: so is its examiner, and with the examiner its worker."""
         if client.sock.fileno() < 0:
             return
@@ -203,7 +173,7 @@ class Host:
         if client.examiner:
             _kill(client.examiner)
 
-    def hear(self, client: _Client) -> None:
+    def hear(self, client: Client) -> None:
         try:
             data = client.sock.recv(1 << 16)
         except BlockingIOError:
@@ -226,12 +196,12 @@ class Host:
         except (OSError, MemoryError) as error:
             self.refuse(client, out_of_means(error))
 
-    def refuse(self, client: _Client, why: PracticeError) -> None:
+    def refuse(self, client: Client, why: PracticeError) -> None:
         """Nothing comes of this request; those of others go on."""
         self.tell(client, error_event(why))
         self.drop(client)
 
-    def obey(self, client: _Client, request: Event) -> None:
+    def obey(self, client: Client, request: Event) -> None:
         if request["op"] not in ("run", "status", "stop"):
             raise KeyError(request["op"])
         if request["op"] == "stop":
@@ -259,7 +229,7 @@ class Host:
             "idle_seconds": IDLE_SECONDS,
         }
 
-    def tell(self, client: _Client, event: Event) -> None:
+    def tell(self, client: Client, event: Event) -> None:
         try:
             client.sock.settimeout(SEND_SECONDS)
             send_line(client.sock, event)
@@ -294,7 +264,7 @@ class Host:
             except (OSError, MemoryError) as error:
                 self.refuse(client, out_of_means(error))
 
-    def start_examiner(self, client: _Client, request: Event) -> None:
+    def start_examiner(self, client: Client, request: Event) -> None:
         if self.supply.process.poll() is not None:
             self.supply.close()
             self.supply = start_supply()
@@ -346,7 +316,7 @@ class Host:
         gc.collect()
         gc.freeze()
 
-    def become_examiner(self, parent: int, client: _Client, request: Event, exercise: Exercise | None) -> NoReturn:
+    def become_examiner(self, parent: int, client: Client, request: Event, exercise: Exercise | None) -> NoReturn:
         """In the forked child: grade, write to the client, and never return."""
         status = 70
         try:
@@ -392,31 +362,11 @@ class Host:
             if code == UNTOLD:
                 self.drop(client)
             elif code != 0 and client.sock.fileno() >= 0:
-                self.tell(client, _after_death(client, code))
+                self.tell(client, after_death(client, code))
             if client.record is not None:
                 client.record.close()
                 client.record = None
         self.start_examiners()
-
-
-def _after_death(client: _Client, code: int) -> Event:
-    """What comes of an examiner that died: whose fault it was."""
-    from grader.exam.patience import used_up
-    from grader.verdict import pack
-
-    if client.exercise is not None and client.record is not None and used_up(code):
-        seconds = time.monotonic() - client.began
-        with contextlib.suppress(PracticeError, ValueError):
-            verdict = client.record.verdict(client.exercise, client.filename, seconds)
-            if verdict is not None:
-                return {"event": "verdict", "verdict": pack(verdict)}
-    if client.overdue:
-        minutes = f"{EXAMINER_SECONDS / 60:g}"
-        words = Text(f"There was no verdict within {minutes} minutes.", f"{minutes} 分钟内没有得出结果。")
-        return error_event(GraderFault(words, TRY_AGAIN))
-    how = f"signal {-code}" if code < 0 else f"status {code}"
-    died = Text(f"The examiner died ({how}).", f"评分进程意外结束（{how}）。")
-    return error_event(GraderFault(died, TRY_AGAIN))
 
 
 def code_version_now() -> str:

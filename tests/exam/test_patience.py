@@ -17,6 +17,7 @@ import pytest
 from exam_ground import double_exercise
 
 from grader.content import Exercise
+from grader.daemon.clients import Client, after_death
 from grader.daemon.protocol import LineReader, code_version, send_line
 from grader.daemon.record import Record
 from grader.exam import link as link_module
@@ -209,19 +210,17 @@ def test_values_that_take_too_much_memory_to_compare_fail_the_check(tmp_path: Pa
 
 def test_what_is_no_fault_of_the_submissions_is_told_as_ours(tmp_path: Path) -> None:
     """A host that ends an examiner that waited for too long for something else than a worker."""
-    from grader.daemon.host import _after_death, _Client
-
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        client = _Client(ours, exercise=double_exercise(tmp_path), record=Record(), overdue=True)
-        event = _after_death(client, -signal.SIGKILL)
+        client = Client(ours, exercise=double_exercise(tmp_path), record=Record(), overdue=True)
+        event = after_death(client, -signal.SIGKILL)
     assert event["event"] == "error"
     assert "no verdict within 20 minutes" in event["message"][0]
 
 
 def test_a_host_ends_an_examiner_that_is_overdue(tmp_path: Path, hosted: type[Hosted]) -> None:
     exercise = exercise_that("while scaled.sum() > 8000: pass", tmp_path)
-    host = hosted("import grader.daemon.host as h; h.EXAMINER_SECONDS = 3.0")
+    host = hosted("import grader.daemon.clients as c; c.EXAMINER_SECONDS = 3.0")
     verdict, seen = host.grade(exercise, tmp_path, WRONG)
     assert verdict is None
     assert "no verdict within 0.05 minutes" in seen[-1]
