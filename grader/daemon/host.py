@@ -22,6 +22,7 @@ import socket
 import sys
 import time
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from grader.confine.process import die_with_parent
@@ -329,15 +330,8 @@ class Host:
                     other.close()
             client.sock.setblocking(True)
             client.sock.settimeout(SEND_SECONDS)
-            last = answer(
-                request,
-                self.supply,
-                lambda event: send_line(client.sock, event),
-                exercise,
-                client.processor,
-                client.record,
-            )
-            send_line(client.sock, last)
+            tell = partial(send_line, client.sock)
+            tell(answer(request, self.supply, tell, exercise, client.processor, client.record))
             status = 0
         except OSError:
             status = UNTOLD  # most likely the client has gone; one that is still there must not wait for ever

@@ -162,6 +162,21 @@ def _first_lines(message: str) -> str:
     return shown[:400] + ("…" if len(shown) > 400 or len(lines) > 3 else "")
 
 
+def how_it_ended(status: int) -> tuple[str, str]:
+    """How a worker ended, in both languages."""
+    if status < 0:
+        names = {
+            9: "killed",
+            11: "crashed",
+            6: "aborted",
+            24: "used too much processor time",
+            31: "forbidden system call",
+        }
+        zh = {9: "被终止", 11: "崩溃", 6: "中止", 24: "占用处理器时间过长", 31: "调用了禁止的系统调用"}
+        return f"{names.get(-status, 'signal')}, signal {-status}", f"{zh.get(-status, '信号')}，信号 {-status}"
+    return f"exit status {status}", f"退出码 {status}"
+
+
 def describe_tensor(value: torch.Tensor) -> str:
     """`float32 tensor of shape (2, 3)`."""
     return f"{str(value.dtype).removeprefix('torch.')} tensor of shape {tuple(value.shape)}"

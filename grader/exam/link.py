@@ -17,7 +17,7 @@ from torch import nn
 
 from grader.content import Exercise
 from grader.errors import GraderFault, Text, WireClosed, WireError, WireTimeout
-from grader.exam.failures import TooSlow, WorkerKilled, WorkerLost, raised
+from grader.exam.failures import TooSlow, WorkerKilled, WorkerLost, how_it_ended, raised
 from grader.exam.pairing import Pairing
 from grader.exam.replies import checked
 from grader.exam.supply import Supply, Worker
@@ -277,7 +277,7 @@ class Link:
                     "运行你的代码的进程被外部终止了，系统内存不足时就会这样。请再运行一次。",
                 )
             )
-        how_en, how_zh = _how_it_ended(status)
+        how_en, how_zh = how_it_ended(status)
         return WorkerLost(Text(f"{call} ended the program ({how_en}).", f"{call} 使程序结束（{how_zh}）。"))
 
     def _broke(self, call: str) -> WorkerLost:
@@ -396,17 +396,3 @@ class Link:
 def worker_limits(exercise: Exercise) -> tuple[int, int]:
     """Bytes of memory, and seconds of processor time."""
     return exercise.limits.memory_mb * 1024 * 1024, 600
-
-
-def _how_it_ended(status: int) -> tuple[str, str]:
-    if status < 0:
-        names = {
-            9: "killed",
-            11: "crashed",
-            6: "aborted",
-            24: "used too much processor time",
-            31: "forbidden system call",
-        }
-        zh = {9: "被终止", 11: "崩溃", 6: "中止", 24: "占用处理器时间过长", 31: "调用了禁止的系统调用"}
-        return f"{names.get(-status, 'signal')}, signal {-status}", f"{zh.get(-status, '信号')}，信号 {-status}"
-    return f"exit status {status}", f"退出码 {status}"
